@@ -1,0 +1,130 @@
+"""What a provider is: how one kind of server is found, opened and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from pytest_llmbench.generation.chunks import Chunk
+from pytest_llmbench.generation.request import Request
+from pytest_llmbench.models import Model
+
+Kind: TypeAlias = Literal["local", "cloud", "offline"]
+
+FaultKind: TypeAlias = Literal[
+    "setup",  # no key, no SDK, a parameter that this provider does not know
+    "unreachable",  # no server there
+    "model",  # the server has no such model, or will not serve it
+    "rate-limited",  # 429
+    "overloaded",  # 5xx, 529
+    "rejected",  # another 4xx: the request itself
+    "context-overflow",  # the prompt did not fit, or was cut without a word
+    "broken",  # the stream tore, was garbled, or ended without its end marker
+    "stalled",  # no byte for too long
+    "timeout",  # the whole generation took too long
+    "missing",  # an offline model has no answer to this task
+]
+
+RETRYABLE: frozenset[FaultKind] = frozenset(
+    {"unreachable", "rate-limited", "overloaded", "broken", "stalled"}
+)
+
+
+class ProviderError(Exception):
+    """The surroundings failed: the model was never heard, or not to the end.
+
+    Its text is one line for a person: what failed, where, and what to do.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FaultKind,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.status = status
+        """The HTTP status, where there was one."""
+        self.retry_after_s = retry_after_s
+        """How long the server asked to wait; None when it did not say."""
+        self.retryable = kind in RETRYABLE if retryable is None else retryable
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a model is asked, and how many requests may run there at once."""
+
+    address: str
+    """The base URL; for offline models the provider's name."""
+    kind: Kind
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """What the server says about the model that it will use. None: it does not say."""
+
+    name: str | None = None
+    digest: str | None = None
+    quantization: str | None = None
+    context_length: int | None = None
+    """The context that was really fitted, in tokens."""
+    warm: bool | None = None
+    """True when the model is in memory and the next request will not wait for it."""
+    load_s: float | None = None
+    """Seconds that loading took just now, outside any generation's clock."""
+    details: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds."""
+
+    total_s: float
+    """For a whole generation, first byte to last."""
+    stall_s: float
+    """For the next byte."""
+    connect_s: float = 5.0
+
+
+class Session(Protocol):
+    """One model, opened: SDK imported, client built. Used by as many threads as its
+    endpoint allows requests at once."""
+
+    def prepare(self, request: Request, patience: Patience) -> ServedModel:
+        """Do all that must not be timed: reach the server, load the model, warm the connection.
+
+        Called before each generation; cheap when there is nothing to do.
+        Raises ProviderError.
+        """
+
+    def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
+        """Ask, and yield each piece as it arrives; the last is End.
+
+        The request is sent at the first `next()`, with the SDK's own retries off.
+        A stream that ends without End was cut. Raises ProviderError.
+        """
+
+    def close(self) -> None:
+        """Drop the connections; a stream in another thread ends with an error."""
+
+
+class Provider(Protocol):
+    """One kind of server."""
+
+    name: str
+    """What stands before the `/` of a model spec."""
+
+    def endpoint(self, model: Model) -> Endpoint:
+        """Where the model is asked. Pure: no import of an SDK, no network.
+
+        Raises ModelSpecError for parameters that make no sense.
+        """
+
+    def open(self, model: Model) -> Session:
+        """Import the SDK, find the key, build the client. Raises ProviderError."""

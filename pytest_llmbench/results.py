@@ -1,0 +1,179 @@
+"""The record of one result: what crosses processes, and what every report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeAlias
+
+Fault: TypeAlias = Literal["surroundings", "suite", "skipped", "not-run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a rubric, run once."""
+
+    category: str
+    name: str
+    passed: bool
+    message: str | None
+    """Why it failed, in a few lines; None when it passed."""
+    duration_s: float
+    diagnosis: str | None = None
+    """The code of what made it fail, where the evidence says; see `diagnosis`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryScore:
+    """The checks of one category, rolled up: earned = points × passed ÷ total."""
+
+    passed: int
+    total: int
+    earned: float
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing that went wrong, and the points that it cost."""
+
+    code: str
+    message: str
+    points_lost: float
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """A generation's figures, as the report's JSON names them. None: unknown."""
+
+    ttft_s: float | None
+    ttfo_s: float | None
+    thinking_s: float | None
+    total_s: float | None
+    connect_s: float | None
+    connection_reused: bool | None
+    load_s: float | None
+    input_tokens: int | None
+    cached_input_tokens: int | None
+    output_tokens: int | None
+    thinking_tokens: int | None
+    tokens_reported_by: str | None
+    tokens_per_s: float | None
+    tokens_per_s_method: str | None
+    tokens_per_s_reason: str | None
+    e2e_tokens_per_s: float | None
+    chars_per_s: float | None
+    stop_reason: str
+    provider_stop_reason: str | None
+    truncated: bool | None
+    attempts: int
+    retry_wait_s: float
+    warm: bool | None
+    replayed: bool
+    cost_usd: float | None
+    max_tokens: int
+    served_model: str | None = None
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRun:
+    """One run of the answer's program, as a report shows it. Texts may be cut."""
+
+    argv: tuple[str, ...]
+    returncode: int | None
+    stdout: str
+    stderr: str
+    duration_s: float
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a reader wants to see beside the figures; not part of the JSON report."""
+
+    prompt: str = ""
+    answer: str = ""
+    thinking: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[ProgramRun, ...] = ()
+    timeline: tuple[tuple[float, int, int], ...] = ()
+    """(seconds since the request, thinking characters so far, visible characters so far)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One model × task × prompt × sample."""
+
+    nodeid: str
+    model: str
+    task: str
+    prompt: str
+    sample: int
+    status: Literal["scored", "unscored"]
+    reason: str | None
+    """Why it is unscored, in one line; None when scored."""
+    fault: Fault | None
+    """Whose fault it is that there is no score; None when scored."""
+    score: float | None
+    """0 to 100; None when unscored, never 0 for want of an answer."""
+    categories: Mapping[str, CategoryScore] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    generation: GenerationRecord | None = None
+    diagnoses: tuple[Diagnosis, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path → `sha256:…` of what the answer was unpacked to."""
+    nodeids: tuple[str, ...] = ()
+    """All test items that share this result."""
+    evidence: Evidence = field(default_factory=Evidence)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, evidence included."""
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """The inverse of `to_json`; keys that this version does not know are left out."""
+        known = _known(cls, data)
+        known["categories"] = {
+            name: CategoryScore(**_known(CategoryScore, score))
+            for name, score in data.get("categories", {}).items()
+        }
+        known["checks"] = tuple(Check(**_known(Check, each)) for each in data.get("checks", ()))
+        known["diagnoses"] = tuple(
+            Diagnosis(**_known(Diagnosis, each)) for each in data.get("diagnoses", ())
+        )
+        generation = data.get("generation")
+        if generation is not None:
+            generation = _known(GenerationRecord, generation)
+            generation["warnings"] = tuple(generation.get("warnings", ()))
+            known["generation"] = GenerationRecord(**generation)
+        known["nodeids"] = tuple(data.get("nodeids", ()))
+        known["evidence"] = _read_evidence(data.get("evidence", {}))
+        return cls(**known)
+
+
+def _read_evidence(data: Mapping[str, Any]) -> Evidence:
+    known = _known(Evidence, data)
+    known["runs"] = tuple(
+        ProgramRun(**{**_known(ProgramRun, run), "argv": tuple(run["argv"])})
+        for run in data.get("runs", ())
+    )
+    known["timeline"] = tuple(
+        (at_s, thinking, visible) for at_s, thinking, visible in data.get("timeline", ())
+    )
+    return Evidence(**known)
+
+
+def _known(record: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(record)}
+    return {name: value for name, value in data.items() if name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value
