@@ -130,7 +130,8 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, evidence included."""
-        return _plain(asdict(self))
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Result:
