@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+BUILT_IN_MODELS: Mapping[str, str | Sequence[str]] = {
+    "sonnet": "anthropic/claude-sonnet-5-5",
+    "opus": "anthropic/claude-opus-5-5",
+    "haiku": "anthropic/claude-haiku-5-5",
+    "codestral": "ollama/codestral:22b",
+    "deepseek-r1": "ollama/deepseek-r1:14b",
+    "devstral": "ollama/devstral:latest",
+    "qwen3.5": "ollama/qwen3.5:35b-a3b",
+    "gemma4": "ollama/gemma4:latest",
+    "kimi-k2.6": "moonshot/kimi-k2.6",
+    "reference": "offline/reference",
+    "junk": "offline/junk",
+    "demo-argparse": "demo/argparse",
+    "demo-argv": "demo/argv",
+    "demo-minimal": "demo/minimal",
+    "demo-menu": "demo/menu",
+    "demo-thinking-menu": "demo/thinking-menu",
+    "demo-cut-off": "demo/cut-off",
+    "demo": (
+        "demo-argparse",
+        "demo-argv",
+        "demo-minimal",
+        "demo-menu",
+        "demo-thinking-menu",
+        "demo-cut-off",
+    ),
+}
+"""Alias → spec, or group → aliases and specs."""
 
 
 class ModelSpecError(ValueError):
@@ -27,3 +57,112 @@ class Model:
         """The exact spec, `provider/name?key=value&…`."""
         query = "&".join(f"{key}={value}" for key, value in self.parameters.items())
         return f"{self.provider}/{self.name}" + (f"?{query}" if query else "")
+
+
+def resolve_models(
+    names: Iterable[str],
+    *,
+    providers: Sequence[str],
+    configured: Mapping[str, str | Sequence[str]],
+) -> tuple[Model, ...]:
+    """What the user asked for, group by group, alias by alias; each label once.
+
+    `configured` holds the project's own aliases and groups, which win over the built-in ones.
+    Raises ModelSpecError.
+    """
+    table = {**BUILT_IN_MODELS, **configured}
+    models: dict[str, Model] = {}
+    for name in names:
+        for model in _expand(name.strip(), table, providers, within=()):
+            models.setdefault(model.label, model)
+    return tuple(models.values())
+
+
+def suggest_alias(model: Model, configured: Mapping[str, str | Sequence[str]]) -> str | None:
+    """The known name that a bare name may have been meant to be; None when there is none.
+
+    A bare name that is no alias is an Ollama model, so a slip of the hand is one as well.
+    """
+    if model.label != model.name or model.provider != "ollama":
+        return None
+    return _nearest(model.label, [*BUILT_IN_MODELS, *configured])
+
+
+def _expand(
+    name: str,
+    table: Mapping[str, str | Sequence[str]],
+    providers: Sequence[str],
+    within: tuple[str, ...],
+) -> Iterable[Model]:
+    alias, _, query = name.partition("?")
+    target = table.get(alias)
+    if target is None:
+        yield _parse_spec(name, name, providers)
+    elif alias in within:
+        raise ModelSpecError(f"{within[0]!r} is an alias of itself: {' → '.join((*within, alias))}")
+    elif isinstance(target, str):
+        for model in _expand(_join(target, query), table, providers, (*within, alias)):
+            checked_label(name)
+            yield Model(name, model.provider, model.name, model.parameters)
+    else:
+        for member in target:
+            yield from _expand(_join(member, query), table, providers, (*within, alias))
+
+
+def _join(spec: str, query: str) -> str:
+    if not query:
+        return spec
+    return f"{spec}{'&' if '?' in spec else '?'}{query}"
+
+
+def _parse_spec(label: str, spec: str, providers: Sequence[str]) -> Model:
+    checked_label(label)
+    path, _, query = spec.partition("?")
+    provider, slash, name = path.partition("/")
+    if not slash:
+        provider, name = "ollama", path
+    if provider not in providers:
+        raise ModelSpecError(_unknown_provider(spec, provider, providers))
+    if not name:
+        raise ModelSpecError(f"{spec!r} names no model: write {provider}/MODEL")
+    return Model(label, provider, name, _parse_parameters(spec, query))
+
+
+def _unknown_provider(spec: str, provider: str, providers: Sequence[str]) -> str:
+    near = _nearest(provider, providers)
+    guess = f"did you mean {near!r}? " if near else ""
+    return (
+        f"{spec!r}: there is no provider {provider!r}; {guess}"
+        f"known are {', '.join(sorted(providers))}; "
+        f"a model of Ollama with a slash in its name is ollama/{spec}"
+    )
+
+
+def _parse_parameters(spec: str, query: str) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for pair in query.split("&") if query else ():
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise ModelSpecError(f"{spec!r}: {pair!r} is no parameter; write key=value&key=value")
+        parameters[key] = value
+    return parameters
+
+
+def checked_label(label: str) -> str:
+    """The label itself, if it can stand in a test id. Raises ModelSpecError."""
+    if not label:
+        raise ModelSpecError("an empty model name; write for example devstral,sonnet")
+    for bad in ("::", "[", "]"):
+        if bad in label:
+            raise ModelSpecError(
+                f"{label!r} holds {bad!r}, which pytest needs for itself; "
+                "give the model an alias in [tool.llmbench.models] and use that"
+            )
+    if any(each.isspace() or not each.isprintable() for each in label):
+        raise ModelSpecError(f"{label!r} holds white space or control characters")
+    return label
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return near[0] if near else None
