@@ -1,0 +1,1 @@
+"""One summary, many faces: terminal, JSON, Markdown, CSV, HTML."""

@@ -1,0 +1,113 @@
+"""What a run rolls up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
+
+from pytest_llmbench.reports.summary import Standing, Tally, summarize
+from pytest_llmbench.results import Result
+
+
+def stand(*results: Result, **changes: Any) -> Standing:
+    return summarize(make_run(*results, **changes)).scoreboard[0]
+
+
+def test_each_task_weighs_the_same_however_many_samples_it_has() -> None:
+    half = make_checks({"features": [("no", None)] * 10, "syntax": [("no", None)]})
+    standing = stand(
+        make_result(task="todo", checks=half),
+        make_result(task="todo", checks=half, sample=1),
+        make_result(task="todo", checks=half, sample=2),
+        make_result(task="other"),
+    )
+    assert standing.score == 70.0
+
+
+def test_unscored_results_are_counted_and_are_in_no_mean() -> None:
+    standing = stand(make_result(), make_unscored(sample=1))
+    assert (standing.score, standing.scored, standing.unscored) == (100.0, 1, 1)
+
+
+def test_a_model_without_a_scored_result_has_no_score_and_no_times() -> None:
+    standing = stand(make_unscored())
+    assert (standing.score, standing.total_s, standing.syntax_valid) == (None, None, None)
+    assert standing.pass_at == {}
+
+
+def test_times_tokens_and_rates_are_medians_of_what_is_known() -> None:
+    standing = stand(
+        make_result(generation=make_generation(total_s=1.0, output_tokens=10)),
+        make_result(generation=make_generation(total_s=9.0, output_tokens=None), sample=1),
+        make_result(generation=make_generation(total_s=3.0, output_tokens=20), sample=2),
+    )
+    assert (standing.total_s, standing.total_range_s) == (3.0, (1.0, 9.0))
+    assert standing.output_tokens == 15
+
+
+def test_rates_measured_in_different_ways_are_marked_mixed() -> None:
+    standing = stand(
+        make_result(generation=make_generation(tokens_per_s_method="server")),
+        make_result(generation=make_generation(tokens_per_s_method="e2e"), sample=1),
+    )
+    assert standing.tokens_per_s_method == "mixed"
+
+
+@pytest.mark.parametrize(
+    ("passes", "pass_at", "pass_all"),
+    [
+        ([True], {1: 1.0}, {1: 1.0}),
+        ([True, False], {1: 0.5, 2: 1.0}, {1: 0.5, 2: 0.0}),
+        ([True, True, False], {1: 2 / 3, 2: 1.0, 3: 1.0}, {1: 2 / 3, 2: 1 / 3, 3: 0.0}),
+    ],
+)
+def test_pass_at_k_is_the_unbiased_estimate(
+    passes: list[bool], pass_at: dict[int, float], pass_all: dict[int, float]
+) -> None:
+    failed = make_checks({"functional": [("no", None)]})
+    standing = stand(
+        *(
+            make_result(sample=sample, checks=make_checks() if passed else failed)
+            for sample, passed in enumerate(passes)
+        )
+    )
+    assert standing.pass_at == pytest.approx(pass_at)
+    assert standing.pass_all == pytest.approx(pass_all)
+
+
+def test_passing_means_reaching_the_threshold() -> None:
+    almost = make_checks({"functional": [("no", None)]})
+    assert stand(make_result(checks=almost), fail_under=90.0).pass_at == {1: 1.0}
+    assert stand(make_result(checks=almost), fail_under=100.0).pass_at == {1: 0.0}
+
+
+def test_the_best_stands_first_and_the_faster_of_two_equals_before_the_slower() -> None:
+    bad = make_checks({"syntax": [("no", None)]})
+    summary = summarize(
+        make_run(
+            make_unscored("absent"),
+            make_result("bad", checks=bad),
+            make_result("slow", generation=make_generation(total_s=20.0)),
+            make_result("fast", generation=make_generation(total_s=10.0)),
+        )
+    )
+    assert [each.model for each in summary.scoreboard] == ["fast", "slow", "bad", "absent"]
+
+
+def test_a_model_that_was_asked_for_and_never_ran_is_not_forgotten() -> None:
+    run = make_run(make_result("devstral"), make_unscored("sonnet"))
+    run = type(run)(run.environment, run.models, run.tasks, run.results[:1])
+    standings = summarize(run).scoreboard
+    assert [(each.model, each.scored, each.unscored) for each in standings] == [
+        ("devstral", 1, 0),
+        ("sonnet", 0, 0),
+    ]
+
+
+def test_checks_are_counted_by_category_and_syntax_must_hold_everywhere() -> None:
+    broken = make_checks({"syntax": [("no", None)], "features": [("no", None)] * 4})
+    standing = stand(make_result(), make_result(sample=1, checks=broken))
+    assert standing.categories["features"] == Tally(passed=16, total=20)
+    assert standing.syntax_valid is False
