@@ -20,6 +20,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pytest_llmbench.generation.chunks import Connected
 from pytest_llmbench.providers.protocol import FaultKind, Patience, ProviderError
@@ -29,6 +30,9 @@ KEEPALIVE_S = 300.0
 
 MESSAGE_LIMIT = 200
 """The most characters of a server's own words that an error repeats."""
+
+DRAIN_S = 0.25
+"""How long a finished answer's connection may take to say that it is free again."""
 
 _OPENING = frozenset({"connect_tcp", "connect_unix_socket", "start_tls", "setup_socks5_connection"})
 
@@ -42,6 +46,16 @@ _KINDS: Mapping[int, FaultKind] = {
     425: "rate-limited",
     429: "rate-limited",
     499: "overloaded",
+}
+
+# What each kind of refusal is, and what to do about it.
+_REMEDIES: Mapping[FaultKind, tuple[str, str]] = {
+    "setup": ("access was refused", "check the key and the account"),
+    "model": ("the model is not served", "check its name, and what the account may use"),
+    "rate-limited": ("too many requests", ""),
+    "overloaded": ("the server failed or is overloaded", ""),
+    "rejected": ("the request was refused", ""),
+    "context-overflow": ("the prompt does not fit", "use a model with a larger context"),
 }
 
 # Some local servers report a prompt that does not fit as a fault of their own.
@@ -72,12 +86,25 @@ class ConnectionWatch:
         """Watch one request; made to be a client's event hook for requests."""
         opening = _Opening(self._keep)
         self._of_thread.opening = opening
+        self._of_thread.response = None
         request.extensions["trace"] = opening.note
 
     def connected(self) -> Connected:
         """How the latest request of the calling thread reached its server."""
         opening: _Opening | None = getattr(self._of_thread, "opening", None)
         return Connected(connect_s=None, reused=None) if opening is None else opening.outcome()
+
+    def receive(self, response: Any) -> None:
+        """Keep a response within reach; made to be a client's event hook for responses."""
+        self._of_thread.response = response
+
+    @property
+    def response(self) -> Any:
+        """The latest response of the calling thread, as soon as its headers are read, or None.
+
+        For SDKs that do not hand it out.
+        """
+        return getattr(self._of_thread, "response", None)
 
     def shut(self) -> None:
         """End every request under way: whoever waits for its next byte gets an error at once."""
@@ -131,6 +158,39 @@ def _shut_socket(stream: Any) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+class Deadline:
+    """Ends one response when its time is over, however its bytes trickle in.
+
+    A context manager; the reading thread sees the connection end.
+    """
+
+    def __init__(self, response: Any, seconds: float) -> None:
+        self.over = False
+        """Whether the response was ended."""
+        self._stream = response.extensions.get("network_stream")
+        self._timer = threading.Timer(max(0.0, seconds), self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        if self._stream is not None:
+            _shut_socket(self._stream)
+
+
+def drain(pieces: Iterable[object], response: Any) -> None:
+    """Read what is left of a finished answer, so that its connection can serve again."""
+    with Deadline(response, DRAIN_S), suppress(Exception):
+        for _ in pieces:
+            pass
+
+
 def client_options(httpx: Any, watch: ConnectionWatch, address: str) -> dict[str, Any]:
     """Keyword arguments for an HTTP client of the module `httpx` (or `httpx2`).
 
@@ -140,7 +200,7 @@ def client_options(httpx: Any, watch: ConnectionWatch, address: str) -> dict[str
         "limits": httpx.Limits(
             max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE_S
         ),
-        "event_hooks": {"request": [watch.follow]},
+        "event_hooks": {"request": [watch.follow], "response": [watch.receive]},
     }
     if is_local(address):
         # The SDKs' own clients read the proxy variables themselves; only mounts overrule them.
@@ -176,6 +236,22 @@ def kind_of(address: str) -> Literal["local", "cloud"]:
     return "local" if is_local(address) else "cloud"
 
 
+def uses_proxy(address: str) -> bool:
+    """Whether requests to a base URL go through a proxy that the environment names."""
+    url = urlsplit(address)
+    return (
+        not is_local(address)
+        and bool({url.scheme, "all"} & getproxies().keys())
+        and not proxy_bypass(url.hostname or "")
+    )
+
+
+def shown(address: str) -> str:
+    """A base URL without a user name and password."""
+    url = urlsplit(address)
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+
+
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """How long the server asks to wait; None when it does not say, or not in a form we know.
 
@@ -208,6 +284,35 @@ def fault_kind(status: int, message: str = "") -> FaultKind:
         return "context-overflow"
     return _KINDS.get(
         status, "overloaded" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "rejected"
+    )
+
+
+def status_fault(
+    server: str,
+    status: int,
+    words: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    kind: FaultKind | None = None,
+    remedy: str | None = None,
+) -> ProviderError:
+    """The fault that an HTTP status reports.
+
+    `server` begins the message; `words` are the server's own, as `said` gives them; `kind` and
+    `remedy` overrule what is usual for the status.
+    """
+    kind = kind or fault_kind(status, words)
+    what, usual_remedy = _REMEDIES[kind]
+    wait_s = retry_after_s(headers or {})
+    if wait_s is not None:
+        usual_remedy = f"it asks to wait {wait_s:g} s"
+    remedy = remedy or usual_remedy
+    message = f"{server}: {what} ({status}{f': {words}' if words else ''})"
+    return ProviderError(
+        f"{message}; {remedy}" if remedy else message,
+        kind=kind,
+        status=status,
+        retry_after_s=wait_s,
     )
 
 
@@ -248,6 +353,7 @@ def transport_fault(
 
     `server` begins the message: the name under which a person knows what was asked.
     """
+    address = shown(address)
     for cause in _causes(error):
         for name in (each.__name__ for each in type(cause).__mro__):
             if name in ("ConnectError", "ConnectTimeout", "ProxyError", "ConnectionRefusedError"):
