@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from pytest_llmbench.generation.chunks import Chunk
+from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Request
 from pytest_llmbench.models import Model
 
@@ -114,8 +115,19 @@ class Session(Protocol):
         """Drop the connections; a stream in another thread ends with an error."""
 
 
+@runtime_checkable
+class Archive(Protocol):
+    """One model whose answers are there already."""
+
+    def recall(self, request: Request) -> Recording:
+        """The answer to this task, with its own times.
+
+        Raises ProviderError, of kind `missing` when there is none.
+        """
+
+
 class Provider(Protocol):
-    """One kind of server."""
+    """One kind of server, or of archive."""
 
     name: str
     """What stands before the `/` of a model spec."""
@@ -126,5 +138,5 @@ class Provider(Protocol):
         Raises ModelSpecError for parameters that make no sense.
         """
 
-    def open(self, model: Model) -> Session:
+    def open(self, model: Model) -> Session | Archive:
         """Import the SDK, find the key, build the client. Raises ProviderError."""

@@ -1,0 +1,169 @@
+"""Who may generate when: answers are made ahead of the tests that wait for them.
+
+One lane for each endpoint. A local lane asks one question at a time, in the order of the tests,
+which keeps a model's items together: it is loaded once. A cloud lane asks several at once and
+fewer when the server says that it is too much.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_llmbench.generation.ask import CalledOff, Progress
+from pytest_llmbench.generation.clock import Clock
+from pytest_llmbench.generation.machine_lock import hold_machine_lock
+from pytest_llmbench.generation.recording import Recording
+from pytest_llmbench.generation.request import Request
+from pytest_llmbench.models import Model
+from pytest_llmbench.providers.protocol import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer that somebody will wait for."""
+
+    key: Hashable
+    model: Model
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer's facts, and whether they are from another day."""
+
+    recording: Recording
+    replayed: bool
+
+
+class Answerer(Protocol):
+    """Whoever gives the answers: a live model, or what was recorded of it."""
+
+    def answer(self, job: Job, progress: Progress) -> Answer:
+        """Answer, now. Raises GenerationFailed or CalledOff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An answer that is being made."""
+
+    job: Job
+    future: Future[Answer]
+    progress: Progress
+
+
+class Lanes:
+    """All lanes of this process."""
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        find_endpoint: Callable[[Model], Endpoint],
+        clock: Clock,
+    ) -> None:
+        self._answerer = answerer
+        self._find_endpoint = find_endpoint
+        self._clock = clock
+        self._lanes: dict[str, _Lane] = {}
+        self._pending: dict[Hashable, Pending] = {}
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        """Begin to answer jobs, each key once, in this order."""
+        for job in jobs:
+            if job.key in self._pending:
+                continue
+            pending = Pending(job, Future(), Progress())
+            self._pending[job.key] = pending
+            endpoint = self._find_endpoint(job.model)
+            lane = self._lanes.get(endpoint.address)
+            if lane is None:
+                lane = _Lane(endpoint, self._answerer, self._clock)
+                self._lanes[endpoint.address] = lane
+            lane.add(pending)
+
+    def find(self, job: Job) -> Pending:
+        """The answer that is made for this job; begun now unless it was before."""
+        self.start([job])
+        return self._pending[job.key]
+
+    def call_off(self) -> None:
+        """Stop what has not started, and leave what is under way as soon as it can be."""
+        for lane in self._lanes.values():
+            lane.call_off()
+
+
+class _Lane:
+    """The queue of one endpoint and the threads that work it off."""
+
+    def __init__(self, endpoint: Endpoint, answerer: Answerer, clock: Clock) -> None:
+        self._endpoint = endpoint
+        self._answerer = answerer
+        self._clock = clock
+        self._queue: deque[Pending] = deque()
+        self._active: set[int] = set()
+        self._under_way: dict[int, Pending] = {}
+        self._allowed = endpoint.concurrency
+        self._changed = threading.Condition()
+        self._called_off = threading.Event()
+
+    def add(self, pending: Pending) -> None:
+        with self._changed:
+            self._queue.append(pending)
+            if len(self._active) < self._allowed:
+                self._start_thread()
+
+    def call_off(self) -> None:
+        self._called_off.set()
+        with self._changed:
+            waiting, self._queue = list(self._queue), deque()
+            under_way = list(self._under_way.values())
+        for pending in waiting:
+            pending.future.set_exception(CalledOff())
+        for pending in under_way:
+            pending.progress.called_off.set()
+
+    def _start_thread(self) -> None:
+        number = max(self._active, default=0) + 1
+        self._active.add(number)
+        name = f"llmbench {self._endpoint.address} {number}"
+        threading.Thread(target=self._work, args=(number,), name=name, daemon=True).start()
+
+    def _work(self, number: int) -> None:
+        with self._guard():
+            while (pending := self._take(number)) is not None:
+                self._answer(number, pending)
+
+    def _guard(self) -> AbstractContextManager[bool]:
+        if self._endpoint.kind != "local" or self._endpoint.concurrency > 1:
+            return nullcontext(enter_result=True)
+        return hold_machine_lock(
+            self._endpoint.address, self._clock, called_off=self._called_off.is_set
+        )
+
+    def _take(self, number: int) -> Pending | None:
+        """The next one; None, and the thread ends, when there is none or it is one too many."""
+        with self._changed:
+            if not self._queue or len(self._active) > self._allowed:
+                self._active.discard(number)
+                return None
+            pending = self._queue.popleft()
+            self._under_way[number] = pending
+            return pending
+
+    def _answer(self, number: int, pending: Pending) -> None:
+        try:
+            answer = self._answerer.answer(pending.job, pending.progress)
+        except BaseException as fault:  # noqa: BLE001  # whoever waits for it raises it again
+            pending.future.set_exception(fault)
+        else:
+            pending.future.set_result(answer)
+        finally:
+            with self._changed:
+                del self._under_way[number]
+                if pending.progress.rate_limited:
+                    self._allowed = max(1, self._allowed // 2)

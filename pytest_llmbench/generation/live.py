@@ -1,0 +1,102 @@
+"""Answers from the providers themselves: sessions opened once a model, faults remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_llmbench.generation.ask import GenerationFailed, Progress, RetryPolicy, ask
+from pytest_llmbench.generation.clock import Clock
+from pytest_llmbench.generation.lanes import Answer, Job
+from pytest_llmbench.generation.recording import Recording
+from pytest_llmbench.models import Model
+from pytest_llmbench.providers.protocol import (
+    Archive,
+    FaultKind,
+    Patience,
+    Provider,
+    ProviderError,
+    Session,
+)
+
+LASTING: frozenset[FaultKind] = frozenset({"setup", "model", "unreachable"})
+"""Faults that the next question to the same model would meet as well."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A model's session, opened by the first thread that needs it; the others wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    session: Session | Archive | None = None
+    fault: ProviderError | None = None
+
+
+class LiveAnswerer:
+    """Asks the providers."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        *,
+        patience: Patience,
+        clock: Clock,
+        policy: RetryPolicy,
+    ) -> None:
+        self._providers = providers
+        self._patience = patience
+        self._clock = clock
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._models: dict[str, _Opened] = {}
+
+    def answer(self, job: Job, progress: Progress) -> Answer:
+        """Ask the model, or take the answer out of its archive.
+
+        Raises GenerationFailed and CalledOff.
+        """
+        opened = self._find(job.model)
+        try:
+            session = self._open(opened, job.model)
+            if isinstance(session, Archive):
+                return Answer(session.recall(job.request), replayed=True)
+        except ProviderError as fault:
+            raise GenerationFailed(fault, Recording(text="")) from fault
+        try:
+            recording = ask(
+                session,
+                job.request,
+                patience=self._patience,
+                policy=self._policy,
+                clock=self._clock,
+                progress=progress,
+            )
+        except GenerationFailed as failed:
+            if failed.fault.kind in LASTING:
+                opened.fault = failed.fault
+            raise
+        return Answer(recording, replayed=False)
+
+    def close(self) -> None:
+        """Drop every connection; streams under way end with an error."""
+        for opened in self._models.values():
+            session = opened.session
+            if session is not None and not isinstance(session, Archive):
+                session.close()
+
+    def _find(self, model: Model) -> _Opened:
+        with self._lock:
+            return self._models.setdefault(model.spec, _Opened())
+
+    def _open(self, opened: _Opened, model: Model) -> Session | Archive:
+        with opened.lock:
+            if opened.fault is not None:
+                raise opened.fault
+            if opened.session is None:
+                try:
+                    opened.session = self._providers[model.provider].open(model)
+                except ProviderError as fault:
+                    opened.fault = fault
+                    raise
+            return opened.session
