@@ -380,6 +380,21 @@ def transport_fault(
     return None
 
 
+def total_fault(server: str, patience: Patience) -> ProviderError:
+    """The fault of an answer that a `Deadline` ended."""
+    return ProviderError(
+        f"{server}: the answer was not complete after {patience.total_s:g} s (--llm-timeout)",
+        kind="timeout",
+    )
+
+
+def closed_fault(server: str) -> ProviderError:
+    """The fault of an answer whose session was closed meanwhile."""
+    return ProviderError(
+        f"{server}: closed while an answer was under way", kind="broken", retryable=False
+    )
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     cause: BaseException | None = error
