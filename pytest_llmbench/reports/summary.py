@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from pytest_llmbench.reports.run import Run
+from pytest_llmbench.reports.troubles import Trouble, find_troubles
 from pytest_llmbench.results import GenerationRecord, Result
 
 _ALL_K_UP_TO = 10
@@ -87,6 +88,10 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     categories: tuple[str, ...]
     """Every category of the run's tasks, in the order in which they first appear."""
+    troubles: tuple[Trouble, ...]
+    """What went wrong, in the order of the scoreboard."""
+    verdict: tuple[str, ...]
+    """Sentences for a person who must choose."""
 
 
 def summarize(run: Run) -> Summary:
@@ -95,11 +100,14 @@ def summarize(run: Run) -> Summary:
     for result in run.results:
         by_model.setdefault(result.model, []).append(result)
     standings = [_stand(label, results, run) for label, results in by_model.items()]
+    scoreboard = tuple(sorted(standings, key=_rank))
     return Summary(
         run=run,
-        scoreboard=tuple(sorted(standings, key=_rank)),
+        scoreboard=scoreboard,
         comparisons=(),
         categories=_categories(run),
+        troubles=find_troubles({each.model: by_model[each.model] for each in scoreboard}),
+        verdict=(),
     )
 
 

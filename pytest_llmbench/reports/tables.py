@@ -1,0 +1,163 @@
+"""The two tables of every report: how fast the models were, and how good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llmbench.reports.figures import (
+    UNKNOWN,
+    show_cost,
+    show_count,
+    show_interval,
+    show_rate,
+    show_score,
+    show_seconds,
+    show_share,
+)
+from pytest_llmbench.reports.summary import Standing, Summary, Tally
+
+_METHOD_MARKS = {"e2e": "*", "visible": "†", "mixed": "‡"}
+_CUT_MARK = "§"
+
+_NOTES = {
+    "*": "tok/s end to end: all tokens over the whole time, waiting included",
+    "†": "tok/s of the visible tokens alone: the start of thinking was not seen",
+    "‡": "tok/s measured in different ways from result to result",
+    _CUT_MARK: "cut off at the token limit: its times and tokens do not compare",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure as it is shown."""
+
+    text: str
+    mark: str = ""
+    """Refers to a footnote of the table."""
+    passed: bool | None = None
+    """Whether this reaches what was asked; None where nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a column."""
+
+    header: str
+    align: Literal["left", "right"] = "right"
+    category: bool = False
+    """One of the categories of the tasks: left out first where room is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with everything in it formatted and nothing yet laid out."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    footnotes: tuple[tuple[str, str], ...] = ()
+    """(mark, note), only for marks that occur; an empty mark speaks of the whole table."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A column and how a model's cell in it is made."""
+
+    column: Column
+    cell: Callable[[Standing], Cell]
+
+
+def performance_table(summary: Summary) -> Table:
+    """Model, type, TTFT, total, output tokens, tokens per second; cost where one is known."""
+    figures = [
+        _model_figure(),
+        _Figure(Column("Type", "left"), lambda each: Cell(_kind(summary, each))),
+        _Figure(Column("TTFT"), lambda each: Cell(show_seconds(each.ttft_s))),
+        _Figure(Column("Total"), lambda each: Cell(show_seconds(each.total_s), _cut_mark(each))),
+        _Figure(Column("Tokens"), lambda each: Cell(show_count(each.output_tokens))),
+        _Figure(Column("tok/s"), _rate_cell),
+    ]
+    if any(each.cost_usd is not None for each in summary.scoreboard):
+        figures.append(_Figure(Column("Cost"), lambda each: Cell(show_cost(each.cost_usd))))
+    notes: tuple[tuple[str, str], ...] = ()
+    if any(each.scored > 1 for each in summary.scoreboard):
+        notes = (("", "Times, tokens, rates and cost are medians over a model's scored results."),)
+    return _fill("Performance", figures, summary.scoreboard, notes)
+
+
+def quality_table(summary: Summary) -> Table:
+    """Model, checks passed by category, score; interval and pass@1 where there are samples."""
+    standings = summary.scoreboard
+    figures = [_model_figure()]
+    figures += [_category_figure(name) for name in summary.categories]
+    if any(each.scored + each.unscored > 1 for each in standings):
+        figures.append(_Figure(Column("Scored"), _scored_cell))
+    if any(each.scored > 1 for each in standings):
+        figures.append(_Figure(Column("pass@1"), lambda each: Cell(_pass_at_1(each))))
+    figures.append(_Figure(Column("Score"), lambda each: _score_cell(each, summary)))
+    if any(each.score_ci is not None for each in standings):
+        figures.append(_Figure(Column("95%"), lambda each: Cell(show_interval(each.score_ci))))
+    return _fill("Quality", figures, standings)
+
+
+def _fill(
+    title: str,
+    figures: Sequence[_Figure],
+    standings: Iterable[Standing],
+    notes: tuple[tuple[str, str], ...] = (),
+) -> Table:
+    rows = tuple(tuple(figure.cell(each) for figure in figures) for each in standings)
+    marks = {cell.mark for row in rows for cell in row}
+    footnotes = tuple((mark, note) for mark, note in _NOTES.items() if mark in marks)
+    return Table(title, tuple(figure.column for figure in figures), rows, footnotes + notes)
+
+
+def _model_figure() -> _Figure:
+    return _Figure(Column("Model", "left"), lambda each: Cell(each.model))
+
+
+def _category_figure(name: str) -> _Figure:
+    column = Column(name[:1].upper() + name[1:], category=True)
+    return _Figure(column, lambda each: _tally_cell(each.categories.get(name)))
+
+
+def _tally_cell(tally: Tally | None) -> Cell:
+    if tally is None:
+        return Cell(UNKNOWN)
+    passed = tally.passed == tally.total and tally.total > 0
+    return Cell(f"{tally.passed:,}/{tally.total:,}", passed=passed)
+
+
+def _kind(summary: Summary, standing: Standing) -> str:
+    model = summary.run.models.get(standing.model)
+    kind = UNKNOWN if model is None else model.kind
+    if standing.replayed == 0:
+        return kind
+    if standing.replayed == standing.scored:
+        return f"{kind}, replayed"
+    return f"{kind}, {standing.replayed} replayed"
+
+
+def _rate_cell(standing: Standing) -> Cell:
+    mark = _METHOD_MARKS.get(standing.tokens_per_s_method or "", "")
+    return Cell(show_rate(standing.tokens_per_s), mark)
+
+
+def _cut_mark(standing: Standing) -> str:
+    return _CUT_MARK if standing.truncated else ""
+
+
+def _scored_cell(standing: Standing) -> Cell:
+    return Cell(f"{standing.scored:,}/{standing.scored + standing.unscored:,}")
+
+
+def _pass_at_1(standing: Standing) -> str:
+    return show_share(standing.pass_at.get(1))
+
+
+def _score_cell(standing: Standing, summary: Summary) -> Cell:
+    if standing.score is None:
+        return Cell(UNKNOWN)
+    return Cell(show_score(standing.score), passed=standing.score >= summary.run.fail_under)
