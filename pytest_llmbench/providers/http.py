@@ -56,6 +56,7 @@ _REMEDIES: Mapping[FaultKind, tuple[str, str]] = {
     "overloaded": ("the server failed or is overloaded", ""),
     "rejected": ("the request was refused", ""),
     "context-overflow": ("the prompt does not fit", "use a model with a larger context"),
+    "broken": ("the stream ended with an error", ""),
 }
 
 # Some local servers report a prompt that does not fit as a fault of their own.
