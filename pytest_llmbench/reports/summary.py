@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
+from pytest_llmbench.diagnosis import diagnose_all
 from pytest_llmbench.reports.run import Run
 from pytest_llmbench.reports.troubles import Trouble, find_troubles
 from pytest_llmbench.results import GenerationRecord, Result
@@ -96,6 +97,8 @@ class Summary:
 
 def summarize(run: Run) -> Summary:
     """Roll a run up. Pure; takes time in proportion to the number of results."""
+    local = frozenset(label for label, model in run.models.items() if model.kind == "local")
+    run = replace(run, results=diagnose_all(run.results, local))
     by_model: dict[str, list[Result]] = {label: [] for label in run.models}
     for result in run.results:
         by_model.setdefault(result.model, []).append(result)

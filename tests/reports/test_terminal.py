@@ -46,9 +46,7 @@ def mixed_run() -> Run:
 
 
 def test_both_tables_and_what_went_wrong_best_first() -> None:
-    report = render(mixed_run(), written=["out.json"])
-    before_verdict, _, rest = report.partition("\nVerdict\n")
-    assert before_verdict.rstrip() == (
+    assert render(mixed_run()).split("\n\nVerdict\n")[0] == (
         "Performance\n"
         "Model     Type                TTFT    Total  Tokens  tok/s      Cost\n"
         "--------  ---------------  -------  -------  ------  ------  -------\n"
@@ -66,10 +64,14 @@ def test_both_tables_and_what_went_wrong_best_first() -> None:
         "\n"
         "What went wrong\n"
         "  qwen    −40 interactive-program: it asks with input()\n"
-        "  sonnet  unscored: no server at http://localhost:11434: start it with\n"
-        "          `ollama serve`"
+        "  sonnet  unscored: no server at http://localhost:11434: start it with `ollama\n"
+        "          serve`"
     )
-    assert (rest or report).endswith("\nReports\n  out.json")
+
+
+def test_the_report_ends_with_where_the_files_lie() -> None:
+    report = render(mixed_run(), written=["out.json", "out.html"])
+    assert report.endswith("\n\nReports\n  out.json\n  out.html")
 
 
 def test_quiet_is_the_quality_table_alone() -> None:
