@@ -173,10 +173,18 @@ class Deadline:
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.cancel()
+
+    def start(self) -> Self:
+        """Let the time run."""
         self._timer.start()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def cancel(self) -> None:
+        """Let the response be."""
         self._timer.cancel()
 
     def _end(self) -> None:
