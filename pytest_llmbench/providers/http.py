@@ -34,6 +34,9 @@ MESSAGE_LIMIT = 200
 DRAIN_S = 0.25
 """How long a finished answer's connection may take to say that it is free again."""
 
+_ALARMS = "llmbench.alarms"
+"""The name under which a request carries the alarms of its watch."""
+
 _OPENING = frozenset({"connect_tcp", "connect_unix_socket", "start_tls", "setup_socks5_connection"})
 
 _KINDS: Mapping[int, FaultKind] = {
@@ -77,6 +80,7 @@ class ConnectionWatch:
         self._open: weakref.WeakSet[Any] = weakref.WeakSet()
         self._of_thread = threading.local()
         self._closed = False
+        self._alarms = _Alarms()
 
     @property
     def closed(self) -> bool:
@@ -88,7 +92,7 @@ class ConnectionWatch:
         opening = _Opening(self._keep)
         self._of_thread.opening = opening
         self._of_thread.response = None
-        request.extensions["trace"] = opening.note
+        request.extensions |= {"trace": opening.note, _ALARMS: self._alarms}
 
     def connected(self) -> Connected:
         """How the latest request of the calling thread reached its server."""
@@ -114,6 +118,7 @@ class ConnectionWatch:
             streams = list(self._open)
         for stream in streams:
             _shut_socket(stream)
+        self._alarms.stop()
 
     def _keep(self, stream: Any) -> None:
         with self._lock:
@@ -162,15 +167,17 @@ def _shut_socket(stream: Any) -> None:
 class Deadline:
     """Ends one response when its time is over, however its bytes trickle in.
 
-    A context manager; the reading thread sees the connection end.
+    A context manager; the reading thread sees the connection end. The response's client is
+    followed by a `ConnectionWatch`.
     """
 
     def __init__(self, response: Any, seconds: float) -> None:
         self.over = False
         """Whether the response was ended."""
+        self.end_s = time.monotonic() + seconds
+        """When it ends, on `time.monotonic`."""
         self._stream = response.extensions.get("network_stream")
-        self._timer = threading.Timer(max(0.0, seconds), self._end)
-        self._timer.daemon = True
+        self._alarms: _Alarms = response.request.extensions[_ALARMS]
 
     def __enter__(self) -> Self:
         return self.start()
@@ -180,17 +187,58 @@ class Deadline:
 
     def start(self) -> Self:
         """Let the time run."""
-        self._timer.start()
+        self._alarms.add(self)
         return self
 
     def cancel(self) -> None:
         """Let the response be."""
-        self._timer.cancel()
+        self._alarms.drop(self)
 
-    def _end(self) -> None:
+    def ring(self) -> None:
+        """End the response."""
         self.over = True
         if self._stream is not None:
             _shut_socket(self._stream)
+
+
+class _Alarms:
+    """One thread that ends responses when their time is over.
+
+    It is started before any clock is: a timer for each response would start a thread in the
+    middle of the measured time, which takes milliseconds when others compute.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._set: list[Deadline] = []
+        self._stopped = False
+        threading.Thread(target=self._run, name="llmbench-deadlines", daemon=True).start()
+
+    def add(self, deadline: Deadline) -> None:
+        with self._changed:
+            if all(deadline.end_s < each.end_s for each in self._set):
+                self._changed.notify()
+            self._set.append(deadline)
+
+    def drop(self, deadline: Deadline) -> None:
+        with self._changed:
+            if deadline in self._set:
+                self._set.remove(deadline)
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopped:
+                now_s = time.monotonic()
+                for deadline in [each for each in self._set if each.end_s <= now_s]:
+                    self._set.remove(deadline)
+                    deadline.ring()
+                ends_s = [each.end_s for each in self._set]
+                self._changed.wait(min(ends_s) - now_s if ends_s else None)
 
 
 def drain(pieces: Iterable[object], response: Any) -> None:

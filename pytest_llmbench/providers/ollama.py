@@ -311,6 +311,7 @@ class OllamaSession:
 
     def _load(self, patience: Patience) -> float:
         """Load the model; the seconds that it took."""
+        self._asked.clear()
         # A server that loads a model says nothing until it is done.
         self._allow(replace(patience, stall_s=patience.total_s))
         started_s = time.perf_counter()
@@ -325,6 +326,7 @@ class OllamaSession:
         return load_s
 
     def _unload(self, patience: Patience) -> None:
+        self._asked.clear()
         end_s = time.monotonic() + patience.total_s
         self._client.chat(self._model.name, messages=[], keep_alive=0)
         while self._look_at_memory() is not None:
