@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
+from pytest_llmbench.generation.result import Generation
+
 Fault: TypeAlias = Literal["surroundings", "suite", "skipped", "not-run"]
 
 
@@ -76,6 +78,42 @@ class GenerationRecord:
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, generation: Generation) -> GenerationRecord:
+        """The figures of a generation, without its texts."""
+        usage, timing, rate = generation.usage, generation.timing, generation.rate
+        return cls(
+            ttft_s=timing.ttft_s,
+            ttfo_s=timing.ttfo_s,
+            thinking_s=timing.thinking_s,
+            total_s=timing.total_s,
+            connect_s=timing.connect_s,
+            connection_reused=timing.connection_reused,
+            load_s=timing.load_s,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            output_tokens=usage.output_tokens,
+            thinking_tokens=usage.thinking_tokens,
+            tokens_reported_by=usage.reported_by,
+            tokens_per_s=rate.tokens_per_s,
+            tokens_per_s_method=rate.method,
+            tokens_per_s_reason=rate.reason,
+            e2e_tokens_per_s=rate.e2e_tokens_per_s,
+            chars_per_s=rate.chars_per_s,
+            stop_reason=generation.stop_reason,
+            provider_stop_reason=generation.provider_stop_reason,
+            truncated=generation.truncated,
+            attempts=generation.attempts,
+            retry_wait_s=generation.retry_wait_s,
+            warm=generation.warm,
+            replayed=generation.replayed,
+            cost_usd=generation.cost_usd,
+            max_tokens=generation.max_tokens,
+            served_model=generation.served_model,
+            warnings=generation.warnings,
+            details=dict(generation.details),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramRun:
@@ -87,6 +125,11 @@ class ProgramRun:
     stderr: str
     duration_s: float
     limit: str | None = None
+    """The limit that ended it, in words; None when none did."""
+    check: str | None = None
+    """`category: name` of the check that made it; None outside of checks."""
+    output_truncated: bool = False
+    """It wrote more than the sandbox keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +143,9 @@ class Evidence:
     runs: tuple[ProgramRun, ...] = ()
     timeline: tuple[tuple[float, int, int], ...] = ()
     """(seconds since the request, thinking characters so far, visible characters so far)."""
+    extraction_reason: str | None = None
+    """Why the answer holds no code; None when it holds some."""
+    extraction_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +207,7 @@ def _read_evidence(data: Mapping[str, Any]) -> Evidence:
         ProgramRun(**{**_known(ProgramRun, run), "argv": tuple(run["argv"])})
         for run in data.get("runs", ())
     )
+    known["extraction_warnings"] = tuple(data.get("extraction_warnings", ()))
     known["timeline"] = tuple(
         (at_s, thinking, visible) for at_s, thinking, visible in data.get("timeline", ())
     )

@@ -160,7 +160,7 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
 
 
 def _read_name(given: Mapping[str, Any], function: str) -> str:
-    name = _text(given, "name", function.removeprefix("test_"))
+    name: str = _text(given, "name", function.removeprefix("test_"))
     path = Path(name)
     if not name or path.is_absolute() or ".." in path.parts:
         raise TaskError(f"llm_task(name={name!r}): expected a name such as 'todo' or 'group/todo'")

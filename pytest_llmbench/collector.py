@@ -1,0 +1,207 @@
+"""The one process that reports: results put together, reports written, tables printed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmbench.models import Model
+from pytest_llmbench.reports.json_report import summary_document
+from pytest_llmbench.reports.run import Environment, ModelRecord, Run, TaskRecord
+from pytest_llmbench.reports.summary import Summary, summarize
+from pytest_llmbench.reports.terminal import terminal_lines
+from pytest_llmbench.reports.writing import find_face, write_report
+from pytest_llmbench.results import Result
+from pytest_llmbench.scoring import score_categories, total_score
+
+if TYPE_CHECKING:
+    from pytest_llmbench.bench import Bench
+
+PACKAGES = (
+    "pytest",
+    "pytest-xdist",
+    "pytest-timeout",
+    "pytest-json-report",
+    "anthropic",
+    "ollama",
+    "openai",
+)
+NO_TASKS = (
+    "llmbench: no tasks were found here. A suite that ships: "
+    "pytest --pyargs pytest_llmbench.suites.round1 --llm-models={models}"
+)
+
+Key = tuple[str, str, str, int]
+
+
+class Collector:
+    """Takes results off the reports, from this process or from xdist's workers."""
+
+    def __init__(self, config: pytest.Config, bench: Bench) -> None:
+        for path in bench.settings.reports:
+            try:
+                find_face(path)
+            except ValueError as error:
+                raise pytest.UsageError(f"--llm-report: {error}") from None
+        self._config = config
+        self._bench = bench
+        self._parts: dict[Key, list[Result]] = {}
+        self._plan: Mapping[str, Any] = {"items": [], "tasks": {}}
+        self._summary: Summary | None = None
+        self._written: list[str] = []
+        self._unwritten: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take an item's result off its report."""
+        data = getattr(report, "llmbench", None)
+        if data is not None:
+            result = Result.from_json(data)
+            key = (result.model, result.task, result.prompt, result.sample)
+            self._parts.setdefault(key, []).append(result)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Learn from a worker that ends what was to be done."""
+        self._plan = getattr(node, "workeroutput", {}).get("llmbench", self._plan)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports; a failure to write is the tool's, and the exit code says so."""
+        if self._config.option.collectonly:
+            return
+        if not self._plan["items"]:
+            self._plan = self._bench.describe_plan()
+        if not self._plan["items"]:
+            return
+        self._summary = summarize(self._build_run())
+        for path in self._bench.settings.reports:
+            try:
+                write_report(path, self._summary)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self._unwritten.append(f"--llm-report={path}: cannot be written: {reason}")
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            else:
+                self._written.append(str(path))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the tables."""
+        writer = terminalreporter
+        if self._summary is None:
+            if not self._config.option.collectonly:
+                models = ",".join(model.label for model in self._bench.models)
+                writer.write_line("")
+                writer.write_line(NO_TASKS.format(models=models))
+            return
+        writer.section("llmbench")
+        lines = terminal_lines(
+            self._summary,
+            width=writer._tw.fullwidth,  # noqa: SLF001  # the width that pytest itself draws with
+            verbosity=self._config.get_verbosity(),
+            colour=writer.hasmarkup,
+            written=self._written,
+        )
+        for line in lines:
+            writer.write_line(line)
+        for line in self._unwritten:
+            writer.write_line(f"ERROR: {line}", red=True)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
+        """Add the benchmark to pytest-json-report's file."""
+        if self._summary is not None:
+            json_report["llmbench"] = summary_document(self._summary)
+
+    def _build_run(self) -> Run:
+        tasks = {name: TaskRecord(**task) for name, task in self._plan["tasks"].items()}
+        items: dict[Key, list[str]] = {}
+        for nodeid, model, task, prompt, sample in self._plan["items"]:
+            items.setdefault((model, task, prompt, sample), []).append(nodeid)
+        results = tuple(
+            join_parts(key, nodeids, self._parts.get(key, []), tasks[key[1]].points)
+            for key, nodeids in items.items()
+        )
+        return Run(
+            environment=self._describe_environment(),
+            models={
+                model.label: self._describe_model(model, results) for model in self._bench.models
+            },
+            tasks=tasks,
+            results=results,
+            fail_under=self._bench.settings.fail_under,
+        )
+
+    def _describe_model(self, model: Model, results: tuple[Result, ...]) -> ModelRecord:
+        generations = [
+            result.generation
+            for result in results
+            if result.model == model.label and result.generation is not None
+        ]
+        known: dict[str, Any] = {}
+        for generation in generations:
+            known.setdefault("served_model", generation.served_model)
+            for name in ("digest", "quantization", "context_length"):
+                known.setdefault(name, generation.details.get(name))
+        return ModelRecord(
+            spec=model.spec,
+            provider=model.provider,
+            kind=self._bench.endpoint(model).kind,
+            **known,
+        )
+
+    def _describe_environment(self) -> Environment:
+        return Environment(
+            plugin=importlib.metadata.version("pytest-llmbench"),
+            python=platform.python_version(),
+            platform=platform.platform(),
+            sandbox=self._bench.sandbox().name,
+            packages=_find_versions(),
+        )
+
+
+def join_parts(
+    key: Key, nodeids: list[str], parts: list[Result], points: Mapping[str, float]
+) -> Result:
+    """One result from those of all test functions that judge the same answer.
+
+    It is scored over all their checks, and only when all of them came to their end.
+    """
+    model, task, prompt, sample = key
+    blank = Result(nodeids[0], model, task, prompt, sample, "unscored", None, None, None)
+    if not parts:
+        return replace(blank, nodeids=tuple(nodeids), reason="it did not run", fault="not-run")
+    whole = replace(
+        parts[0],
+        nodeid=nodeids[0],
+        nodeids=tuple(nodeids),
+        checks=tuple(check for part in parts for check in part.checks),
+        evidence=replace(
+            parts[0].evidence, runs=tuple(run for part in parts for run in part.evidence.runs)
+        ),
+    )
+    unscored = next((part for part in parts if part.status == "unscored"), None)
+    if unscored is not None:
+        return replace(
+            whole, status="unscored", reason=unscored.reason, fault=unscored.fault, score=None
+        )
+    missing = [nodeid for nodeid in nodeids if nodeid not in {part.nodeid for part in parts}]
+    if missing:
+        reason = f"{missing[0]} did not run"
+        return replace(whole, status="unscored", reason=reason, fault="not-run", score=None)
+    categories = score_categories(points, whole.checks)
+    return replace(whole, categories=categories, score=total_score(categories))
+
+
+def _find_versions() -> dict[str, str]:
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

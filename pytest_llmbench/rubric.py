@@ -1,0 +1,94 @@
+"""Checks: blocks whose failure is written down instead of ending the test."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmbench.results import Check, ProgramRun
+
+if TYPE_CHECKING:
+    from pytest_llmbench.generation.clock import Clock
+    from pytest_llmbench.tasks import Task
+
+MAX_MESSAGE_CHARS = 2_000
+TIMEOUT_MARK = "Timeout ("
+"""How the message of pytest-timeout begins."""
+
+
+class Notebook:
+    """What is written down while one test item runs: its checks, and the runs within them."""
+
+    def __init__(self) -> None:
+        self.checks: list[Check] = []
+        self.runs: list[ProgramRun] = []
+        self.under_way: str | None = None
+        """`category: name` of the check that is running."""
+
+
+class Rubric:
+    """The checks of one answer, each worth its share of its category's points."""
+
+    def __init__(self, task: Task, notebook: Notebook, clock: Clock) -> None:
+        self._task = task
+        self._notebook = notebook
+        self._clock = clock
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks that have run in this test so far."""
+        return tuple(self._notebook.checks)
+
+    @contextmanager
+    def check(self, category: str, name: str) -> Iterator[None]:
+        """Run the block as one check: any exception in it fails this check alone.
+
+        Raises ValueError, outside of the check, for a category that the task's points don't name.
+        """
+        points = self._task.points
+        if points and category not in points:
+            raise ValueError(
+                f"rubric.check({category!r}, {name!r}): the task {self._task.name!r} "
+                f"gives points for {', '.join(points)}"
+            )
+        self._notebook.under_way = f"{category}: {name}"
+        start_s = self._clock.now()
+        message: str | None = None
+        try:
+            yield
+        except (Exception, pytest.fail.Exception) as failure:
+            message = tell_failure(failure)
+            if _is_timeout(failure):
+                raise
+        finally:
+            self._notebook.under_way = None
+            duration_s = self._clock.now() - start_s
+            self._notebook.checks.append(
+                Check(category, name, message is None, message, duration_s)
+            )
+
+
+def tell_failure(failure: BaseException) -> str:
+    """Why a check failed, in a few lines: an assertion's own words, or the error and its place."""
+    text = str(failure)
+    if isinstance(failure, AssertionError | pytest.fail.Exception) and text:
+        return _shorten(text)
+    frames = traceback.extract_tb(failure.__traceback__)
+    place = f" (line {frames[-1].lineno} of {frames[-1].filename})" if frames else ""
+    kind = type(failure).__name__
+    return _shorten(f"{kind}: {text}{place}" if text else f"{kind}{place}")
+
+
+def _shorten(text: str) -> str:
+    if len(text) <= MAX_MESSAGE_CHARS:
+        return text
+    half = MAX_MESSAGE_CHARS // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
+
+
+def _is_timeout(failure: BaseException) -> bool:
+    return isinstance(failure, pytest.fail.Exception) and str(failure).startswith(TIMEOUT_MARK)

@@ -1,0 +1,150 @@
+"""An answer at work: its files, and its program run in a box of its own."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping
+
+from pytest_llmbench.extraction import Extraction
+from pytest_llmbench.results import ProgramRun
+from pytest_llmbench.rubric import Notebook
+from pytest_llmbench.sandbox.protocol import Box, Limits, ProgramResult
+from pytest_llmbench.tasks import Task
+
+EVIDENCE_CHARS = 4_000
+"""Kept of a run's outputs for the reports, each."""
+NO_FILE_EXIT_CODE = 2
+"""What Python exits with when the file that it shall run is not there."""
+
+
+class MissingAnswer(AssertionError):  # noqa: N818  # a fact about the answer, raised as a failure
+    """The answer does not hold what a check wants to look at."""
+
+
+class Solution:
+    """The files of one answer, and a box in which they run.
+
+    The box is opened by the first run; its workspace and its HOME last until the test ends.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        extraction: Extraction,
+        open_box: Callable[[Limits], Box],
+        python: Callable[[], str],
+        notebook: Notebook,
+    ) -> None:
+        self._task = task
+        self._extraction = extraction
+        self._open_box = open_box
+        self._python = python
+        self._notebook = notebook
+        self._box: Box | None = None
+        self.limits = Limits()
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Path → text, as the answer gave them."""
+        return self._extraction.files
+
+    @property
+    def extraction(self) -> Extraction:
+        """How the answer's text was read."""
+        return self._extraction
+
+    def source(self, path: str | None = None) -> str:
+        """The text of a file, or of the entry. Raises MissingAnswer when it is not there."""
+        path = path or self._task.entry
+        if path not in self.files:
+            raise MissingAnswer(self._tell_missing(path))
+        return self.files[path]
+
+    def parse(self, path: str | None = None) -> ast.Module:
+        """The syntax tree of a Python file, or of the entry.
+
+        Raises SyntaxError, and MissingAnswer when the file is not there.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the answer's code, which is not ours to warn of
+            try:
+                return ast.parse(self.source(path), filename=path or self._task.entry)
+            except (ValueError, RecursionError, MemoryError) as error:
+                raise SyntaxError(f"it cannot be parsed: {error}") from None
+
+    def run(
+        self,
+        *argv: str,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> ProgramResult:
+        """Run the entry with these arguments.
+
+        `timeout` is in seconds and replaces the limit; without `stdin` the program reads end of
+        file. Crashes, hangs and floods are in the result, never raised.
+        """
+        entry = self._task.entry
+        if entry not in self.files:
+            missing = self._tell_missing(entry)
+            return self._note(
+                ProgramResult((entry, *argv), NO_FILE_EXIT_CODE, "", f"{missing}\n", 0.0)
+            )
+        return self.exec(self._python(), entry, *argv, stdin=stdin, timeout=timeout, env=env)
+
+    def exec(
+        self,
+        *command: str,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> ProgramResult:
+        """Run any command in the workspace; see `run`."""
+        result = self.box.run(
+            command,
+            stdin=None if stdin is None else stdin.encode(),
+            timeout_s=timeout,
+            env=env,
+        )
+        return self._note(result)
+
+    @property
+    def box(self) -> Box:
+        """The box, with the answer's files in it."""
+        if self._box is None:
+            self._box = self._open_box(self.limits)
+            self._box.write_files({path: text.encode() for path, text in self.files.items()})
+        return self._box
+
+    def close(self) -> None:
+        """Remove the box and all that is in it."""
+        if self._box is not None:
+            self._box.close()
+            self._box = None
+
+    def _note(self, result: ProgramResult) -> ProgramResult:
+        self._notebook.runs.append(
+            ProgramRun(
+                argv=result.argv,
+                returncode=result.returncode,
+                stdout=_cut(result.stdout),
+                stderr=_cut(result.stderr),
+                duration_s=result.duration_s,
+                limit=result.limit,
+                check=self._notebook.under_way,
+            )
+        )
+        return result
+
+    def _tell_missing(self, path: str) -> str:
+        if self._extraction.reason:
+            return f"the answer holds no code: {self._extraction.reason}"
+        return f"the answer holds no {path}, only {', '.join(sorted(self.files))}"
+
+
+def _cut(text: str) -> str:
+    if len(text) <= EVIDENCE_CHARS:
+        return text
+    half = EVIDENCE_CHARS // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
