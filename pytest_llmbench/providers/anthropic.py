@@ -167,30 +167,35 @@ class AnthropicSession:
         self._of_thread = threading.local()
 
     def _build_client(self) -> Any:
-        address = self._wishes.address
-        # None lets a profile on disk name the server.
-        explicit = None if address == DEFAULT_ADDRESS else address
-        options = http.client_options(self._httpx, self._watch, address)
+        address, why = self._wishes.address, ""
         try:
-            client = self._sdk.Anthropic(
-                base_url=explicit,
-                max_retries=0,
-                http_client=self._sdk.DefaultHttpxClient(**options),
-                open_telemetry=False,
-            )
+            client = self._call_sdk(address)
+            sent = {name.lower() for name in client.default_headers}
+            if client.credentials or sent & {"authorization", "x-api-key"}:
+                return client
+        except self._sdk.CredentialsError as error:
+            why = f": {http.one_line(str(error))}"
         except (self._sdk.AnthropicError, ImportError, OSError, ValueError) as error:
+            words = http.one_line(str(error))
             raise ProviderError(
-                f"{self._server}: the SDK cannot start: {http.one_line(str(error))}", kind="setup"
+                f"{self._server}: the SDK cannot start: {words}", kind="setup"
             ) from None
-        sent = {name.lower() for name in client.default_headers}
-        if client.credentials or sent & {"authorization", "x-api-key"}:
-            return client
         if http.is_local(address):
             # The SDK sends nothing without a key; servers at home want none.
-            return client.with_options(api_key="none")
+            return self._call_sdk(address, api_key="none")
         raise ProviderError(
-            f"{self._server}: no key found; set ANTHROPIC_API_KEY (or log in to a profile)",
-            kind="setup",
+            f"{self._server}: no key found{why}; set ANTHROPIC_API_KEY", kind="setup"
+        )
+
+    def _call_sdk(self, address: str, api_key: str | None = None) -> Any:
+        options = http.client_options(self._httpx, self._watch, address)
+        return self._sdk.Anthropic(
+            api_key=api_key,
+            # None lets a profile on disk name the server.
+            base_url=None if address == DEFAULT_ADDRESS else address,
+            max_retries=0,
+            http_client=self._sdk.DefaultHttpxClient(**options),
+            open_telemetry=False,
         )
 
     def _build_headers(self) -> dict[str, str]:
