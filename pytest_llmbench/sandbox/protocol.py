@@ -27,6 +27,8 @@ class Limits:
     """The largest single file."""
     disk_bytes: int = 64 * MIB
     """All files of a box together."""
+    files: int = 3000
+    """Files and folders of a box together."""
     output_bytes: int = 1 * MIB
     """Kept of stdout and of stderr, each; the program may write more, which is dropped."""
 
@@ -62,7 +64,11 @@ class Box(Protocol):
     """
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
-        """Put files into the workspace, making folders as needed."""
+        """Put files into the workspace, making folders as needed.
+
+        Whatever a program left in their way (a link, a file for a folder, a folder for a
+        file) is replaced.
+        """
 
     def read_file(self, path: str, *, max_bytes: int = 16 * MIB) -> bytes:
         """Read a regular file back. Raises FileNotFoundError, or SandboxError for all else."""
@@ -92,6 +98,12 @@ class Sandbox(Protocol):
     """One kind of confinement."""
 
     name: str
+    automatic: bool
+    """Whether `auto` may choose it; False: by name only."""
+
+    @property
+    def restrictions(self) -> Sequence[str]:
+        """What honest programs miss in its boxes, each in a few words for a person."""
 
     def find_obstacle(self) -> str | None:
         """Prove the sandbox on this machine, with a hostile program and with an honest one.
@@ -102,8 +114,13 @@ class Sandbox(Protocol):
     def open_box(self, limits: Limits, *, readable: Sequence[Path] = ()) -> Box:
         """Open a fresh box. `readable` folders are visible at their own path, read-only."""
 
-    def python(self) -> str:
-        """The interpreter's path as programs in a box see it."""
+    def python(self, *, libraries: bool = False) -> str:
+        """The interpreter's path as programs in a box see it.
+
+        The plain interpreter knows the standard library and what is installed beside it.
+        With `libraries`, the one that also knows the libraries of the environment in which
+        pytest runs; the box then has to be opened with `readable=[Path(sys.prefix)]`.
+        """
 
     def close(self) -> None:
         """End what the sandbox keeps running between boxes."""
