@@ -24,8 +24,8 @@ from pytest_llmbench.live_line import LiveLine
 from pytest_llmbench.models import Model, ModelSpecError, resolve_models, suggest_alias
 from pytest_llmbench.providers.protocol import Endpoint, Patience, Provider
 from pytest_llmbench.results import Result
-from pytest_llmbench.sandbox.choose import SandboxUnavailableError, choose_sandbox
-from pytest_llmbench.sandbox.protocol import Sandbox
+from pytest_llmbench.sandbox.choose import choose_sandbox
+from pytest_llmbench.sandbox.protocol import Sandbox, SandboxError
 from pytest_llmbench.settings import Settings
 from pytest_llmbench.solution import MissingAnswer
 from pytest_llmbench.tasks import (
@@ -81,6 +81,7 @@ class Bench:
         self._lanes = Lanes(self._answerer, self.endpoint, clock)
         self._live_line = LiveLine(config, clock)
         self._sandbox: Sandbox | None = None
+        self._mistake: str | None = None
         self._plan: list[tuple[str, tuple[str, str, str, int]]] = []
         self.workshop = Workshop(settings, clock, self._lanes, self.sandbox, self._live_line.show)
 
@@ -95,8 +96,8 @@ class Bench:
             candidates = [sandbox for some in offered for sandbox in some]
             try:
                 self._sandbox = choose_sandbox(self.settings.sandbox, candidates)
-            except SandboxUnavailableError as error:
-                raise pytest.UsageError(str(error)) from None
+            except SandboxError as error:
+                raise pytest.UsageError(f"--llm-sandbox: {error}") from None
         return self._sandbox
 
     def pytest_sessionstart(self) -> None:
@@ -137,7 +138,11 @@ class Bench:
             self.tasks = join_tasks([(item.nodeid, binding.task) for item, binding in bound])
             chosen = self._choose_prompts(bound)
         except TaskError as error:
-            raise pytest.UsageError(str(error)) from None
+            if not _is_worker(self.config):
+                raise pytest.UsageError(str(error)) from None
+            self._mistake = str(error)  # xdist has no way to hand a usage error on
+            items.clear()
+            return
         for item, binding in chosen:
             item.stash[WORK] = Work(item.nodeid, binding, self.workshop)
         dropped = [item for item in items if CASE in _parameters(item) and WORK not in item.stash]
@@ -245,6 +250,7 @@ class Bench:
         for nodeid, (_, task, _, _) in self._plan:
             places.setdefault(task, nodeid)
         return {
+            "mistake": self._mistake,
             "items": [[nodeid, *key] for nodeid, key in self._plan],
             "tasks": {
                 name: {

@@ -12,7 +12,7 @@ from pytest_llmbench.providers.ollama import OllamaProvider
 from pytest_llmbench.providers.openai import OpenAIProvider
 from pytest_llmbench.providers.presets import PRESETS
 from pytest_llmbench.providers.protocol import Provider
-from pytest_llmbench.sandbox.built_in import built_in_sandboxes
+from pytest_llmbench.sandbox.choose import builtin_sandboxes
 from pytest_llmbench.sandbox.protocol import Sandbox
 
 
@@ -32,4 +32,4 @@ class BuiltIn:
 
     def pytest_llmbench_sandboxes(self) -> Sequence[Sandbox]:
         """The sandboxes that ship, the strongest first."""
-        return built_in_sandboxes()
+        return builtin_sandboxes()

@@ -51,7 +51,7 @@ class Collector:
         self._config = config
         self._bench = bench
         self._parts: dict[Key, list[Result]] = {}
-        self._plan: Mapping[str, Any] = {"items": [], "tasks": {}}
+        self._plan: Mapping[str, Any] = {"items": [], "tasks": {}, "mistake": None}
         self._summary: Summary | None = None
         self._written: list[str] = []
         self._unwritten: list[str] = []
@@ -74,8 +74,10 @@ class Collector:
         """Write the reports; a failure to write is the tool's, and the exit code says so."""
         if self._config.option.collectonly:
             return
-        if not self._plan["items"]:
+        if not self._plan["items"] and not self._plan["mistake"]:
             self._plan = self._bench.describe_plan()
+        if self._plan["mistake"]:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if not self._plan["items"]:
             return
         self._summary = summarize(self._build_run())
@@ -89,14 +91,17 @@ class Collector:
             else:
                 self._written.append(str(path))
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> None:
         """Print the tables."""
         writer = terminalreporter
+        if self._plan["mistake"]:
+            writer.write_line(f"ERROR: {self._plan['mistake']}", red=True)
+        elif self._summary is None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            models = ",".join(model.label for model in self._bench.models)
+            writer.write_line(NO_TASKS.format(models=models))
         if self._summary is None:
-            if not self._config.option.collectonly:
-                models = ",".join(model.label for model in self._bench.models)
-                writer.write_line("")
-                writer.write_line(NO_TASKS.format(models=models))
             return
         writer.section("llmbench")
         lines = terminal_lines(

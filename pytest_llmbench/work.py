@@ -87,13 +87,13 @@ class Work:
         pending = self._workshop.lanes.find(job)
         while not wait([pending.future], timeout=0.1).done:
             self._workshop.show_waiting(pending)
-        try:
-            answer = pending.future.result()
-        except GenerationFailed as failed:
-            self._failed = failed
-            pytest.fail(f"{job.model.label}: {failed}", pytrace=False)
-        except CalledOff:
+        fault = pending.future.exception()
+        if isinstance(fault, GenerationFailed):
+            self._failed = fault
+            pytest.fail(f"{job.model.label}: {fault}", pytrace=False)
+        if isinstance(fault, CalledOff):
             pytest.skip("the run ended before this answer was asked for")
+        answer = pending.future.result()
         self._recording = answer.recording
         self._generation = build_generation(
             job.model.label,

@@ -16,15 +16,9 @@ SUFFIXES = (".json", ".md", ".txt")
 
 JUNK = """\
 I am glad to help! A solution to this needs three things: a clear idea of the requirements,
-a careful design, and thorough tests. Here is how it begins:
-
-```python
-print("Hello, world!")
-```
-
-Let me know when you want me to go on.
+a careful design, and thorough tests. Shall I begin with the first of them?
 """
-"""An answer that deserves no points for any task, though it parses."""
+"""An answer that deserves no points for any task: it is polite, and holds nothing."""
 
 
 class FileProvider:
