@@ -110,6 +110,11 @@ class Solution:
         return self._note(result)
 
     @property
+    def python(self) -> str:
+        """The interpreter's path as programs in the box see it: what to start with `exec`."""
+        return self._python()
+
+    @property
     def box(self) -> Box:
         """The box, with the answer's files in it."""
         if self._box is None:
