@@ -23,7 +23,7 @@ _MAGIC = b"SQLite format 3\0"
 def find_databases() -> Iterator[Path]:
     """Regular files that begin as SQLite databases do."""
     seen: set[Path] = set()
-    for root in (Path.cwd(), Path.home(), Path("/tmp")):  # noqa: S108 -- a program's own /tmp
+    for root in (Path.cwd(), Path.home()):
         for folder, _, names in os.walk(root):
             for name in names:
                 path = Path(folder, name).resolve()

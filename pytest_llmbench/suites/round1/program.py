@@ -134,7 +134,7 @@ class TodoProgram:
         first = Step(outcome, self.look())
         if has_worked(first.after):
             return first
-        for argv, stdin in _find_answers(outcome.result, argument):
+        for argv, stdin in _find_answers(command, argument, outcome.result):
             step = Step(self._start(command, *argv, stdin=stdin), self.look())
             if has_worked(step.after):
                 return step
@@ -169,13 +169,13 @@ class TodoProgram:
 
 
 def _find_answers(
-    result: ProgramResult, argument: str
+    command: str, argument: str, result: ProgramResult
 ) -> Iterator[tuple[tuple[str, ...], str | None]]:
     """Other ways to give a command that did nothing: what the program's own words ask for."""
     output = f"{result.stdout}\n{result.stderr}"
-    if _QUESTION.search(output):
+    if command != "add" and _QUESTION.search(output):
         yield (argument,), "y\n"
-    option = _TITLE_OPTION.search(output) if " " in argument else _ID_OPTION.search(output)
+    option = (_TITLE_OPTION if command == "add" else _ID_OPTION).search(output)
     if option:
         yield (option[0], argument), None
     required = _REQUIRED.search(output)

@@ -74,10 +74,9 @@ def format_table(todos: Sequence[tuple[int, str, str, str | None]]) -> str:
     lines = [f"{'ID':>4}  Done  {'Title':<{width}}  {'Created':<19}  Completed"]
     lines.append("-" * len(lines[0]))
     for todo_id, title, created_at, completed_at in todos:
-        mark = "[x]" if completed_at else "[ ]"
-        lines.append(
-            f"{todo_id:>4}  {mark:<4}  {title:<{width}}  {created_at:<19}  {completed_at or ''}".rstrip()
-        )
+        done = "[x]" if completed_at else "[ ]"
+        line = f"{todo_id:>4}  {done:<4}  {title:<{width}}  {created_at:<19}  {completed_at or ''}"
+        lines.append(line.rstrip())
     return "\n".join(lines)
 
 

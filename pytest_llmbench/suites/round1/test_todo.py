@@ -73,7 +73,6 @@ def _start_trial(solution: Solution) -> TodoTrial:
     titles = make_titles(answer.hexdigest(), TODO_COUNT)
 
     def read_rows() -> tuple[StoredRow, ...]:
-        report = solution.exec("python3", "-I", "-c", PROBE)
-        return parse_rows(report.stdout)
+        return parse_rows(solution.box.run([solution.python, "-I", "-c", PROBE]).stdout)
 
     return TodoTrial(TodoProgram(solution.run, read_rows, titles))
