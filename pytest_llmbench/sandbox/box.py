@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from pytest_llmbench.sandbox.environment import clean_environment, encode
 from pytest_llmbench.sandbox.inside import frames
@@ -81,7 +81,7 @@ class ServedBox:
         limits: Limits,
         *,
         greeting: list[bytes],
-        readable: Sequence[Path],
+        interpreters: Sequence[str],
     ) -> None:
         self._channel = channel
         self._limits = limits
@@ -90,7 +90,7 @@ class ServedBox:
         except SandboxError:
             channel.close()
             raise
-        self._environment = clean_environment(os.fsdecode(home), os.fsdecode(tmp), readable)
+        self._environment = clean_environment(os.fsdecode(home), os.fsdecode(tmp), interpreters)
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
         """See `Box.write_files`."""
@@ -165,6 +165,32 @@ def encode_limits(limits: Limits) -> bytes:
         limits.output_bytes,
     )
     return " ".join(map(str, figures)).encode()
+
+
+def encode_greeting(
+    folders: tuple[str, str, str],
+    limits: Limits,
+    *,
+    mounts: Sequence[str],
+    folder: str,
+    uid: int,
+) -> list[bytes]:
+    """The plan of a box whose folders (work, HOME, temporary) are made before its server starts.
+
+    Its size is that of `mounts`, or is summed up in `folder`. A `uid` other than 0 is the
+    user that a server started as root becomes.
+    """
+    work, home, tmp = folders
+    plan = {
+        "work": work,
+        "home": home,
+        "tmp": tmp,
+        "mounts": "\0".join(mounts),
+        "folder": folder,
+        "uid": str(uid),
+    }
+    fields = [os.fsencode(word) for item in plan.items() for word in item]
+    return [*fields, b"limits", encode_limits(limits)]
 
 
 def _encode_argv(argv: Sequence[str]) -> list[bytes]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_llmbench.sandbox import seccomp
-from pytest_llmbench.sandbox.box import ServedBox, encode_limits
-from pytest_llmbench.sandbox.environment import USER, interpreter, interpreter_folders
+from pytest_llmbench.sandbox.box import ServedBox, encode_greeting
+from pytest_llmbench.sandbox.environment import (
+    USER,
+    interpreter,
+    interpreter_folders,
+    interpreter_path,
+)
 from pytest_llmbench.sandbox.launching import INSIDE, LauncherClient, server_command
 from pytest_llmbench.sandbox.protocol import MIB, Box, Limits, SandboxError
 from pytest_llmbench.sandbox.selftest import find_leak
@@ -66,7 +71,7 @@ class Bubblewrap:
 
     def find_obstacle(self) -> str | None:
         """See `Sandbox.find_obstacle`."""
-        if not sys.platform.startswith("linux"):
+        if platform.system() != "Linux":
             return "bubblewrap needs Linux"
         if self._program is None:
             return f"there is no bwrap; {_REMEDY}"
@@ -120,8 +125,11 @@ class Bubblewrap:
         passwd = f"{USER}:x:{uid}:{uid}::{_HOME}:/bin/sh\n".encode()
         given = [_full_pipe(passwd), _full_pipe(seccomp.namespaced_filter())]
         channel = self._launcher.execute(command, given)
-        greeting = _greeting(limits, 0 if options.user_namespace else uid)
-        return ServedBox(channel, limits, greeting=greeting, readable=readable)
+        folders = (_WORK, _HOME, _TMP)
+        user = 0 if options.user_namespace else uid
+        greeting = encode_greeting(folders, limits, mounts=folders, folder="", uid=user)
+        interpreters = interpreter_path(readable)
+        return ServedBox(channel, limits, greeting=greeting, interpreters=interpreters)
 
 
 def _free_uid() -> int:
@@ -179,20 +187,6 @@ def _open_parents(path: Path) -> list[str]:
         if not parent.is_relative_to("/usr"):
             arguments += ["--dir", str(parent)]
     return arguments
-
-
-def _greeting(limits: Limits, uid: int) -> list[bytes]:
-    mounts = f"{_WORK}\0{_HOME}\0{_TMP}"
-    plan = {
-        "work": _WORK,
-        "home": _HOME,
-        "tmp": _TMP,
-        "mounts": mounts,
-        "folder": "",
-        "uid": str(uid),
-    }
-    fields = [word.encode() for item in plan.items() for word in item]
-    return [*fields, b"limits", encode_limits(limits)]
 
 
 def _full_pipe(content: bytes) -> int:

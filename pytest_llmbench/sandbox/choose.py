@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_llmbench.sandbox.bubblewrap import Bubblewrap
+from pytest_llmbench.sandbox.docker import Docker
 from pytest_llmbench.sandbox.landlock import Landlock
 from pytest_llmbench.sandbox.protocol import Sandbox, SandboxError
+from pytest_llmbench.sandbox.seatbelt import Seatbelt
 from pytest_llmbench.sandbox.unconfined import Unconfined
 
 AUTO = "auto"
@@ -14,7 +16,7 @@ AUTO = "auto"
 
 def builtin_sandboxes() -> tuple[Sandbox, ...]:
     """The sandboxes that ship, in the order in which `auto` tries them. Starts nothing."""
-    return (Bubblewrap(), Landlock(), Unconfined())
+    return (Bubblewrap(), Landlock(), Seatbelt(), Docker(), Unconfined())
 
 
 def choose_sandbox(name: str, candidates: Sequence[Sandbox]) -> Sandbox:

@@ -32,11 +32,14 @@ def interpreter_folders() -> list[Path]:
     return sorted(folder for folder in wanted if not folder.is_relative_to("/usr"))
 
 
-def clean_environment(home: str, tmp: str, readable: Sequence[Path]) -> dict[str, str]:
+def interpreter_path(readable: Sequence[Path]) -> list[str]:
+    """The folders in which programs find `python3`: the environment's own where it may be read."""
+    base = str(base_interpreter().parent)
+    return [str(Path(sys.executable).parent), base] if Path(sys.prefix) in readable else [base]
+
+
+def clean_environment(home: str, tmp: str, interpreters: Sequence[str]) -> dict[str, str]:
     """The environment of every program: nothing of the user's, and the interpreter first."""
-    interpreters = [str(base_interpreter().parent)]
-    if any(Path(sys.prefix) == folder for folder in readable):
-        interpreters.insert(0, str(Path(sys.executable).parent))
     path = dict.fromkeys([*interpreters, "/usr/local/bin", "/usr/bin", "/bin"])
     return {
         "PATH": ":".join(path),

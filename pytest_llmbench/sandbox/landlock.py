@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import platform
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llmbench.sandbox import seccomp
 from pytest_llmbench.sandbox.box import ServedBox, encode_limits
-from pytest_llmbench.sandbox.environment import interpreter, interpreter_folders
+from pytest_llmbench.sandbox.environment import interpreter, interpreter_folders, interpreter_path
 from pytest_llmbench.sandbox.launching import LauncherClient
 from pytest_llmbench.sandbox.protocol import Box, Limits, SandboxError
 from pytest_llmbench.sandbox.selftest import find_leak
@@ -46,7 +46,7 @@ class Landlock:
 
     def find_obstacle(self) -> str | None:
         """See `Sandbox.find_obstacle`."""
-        if not sys.platform.startswith("linux"):
+        if platform.system() != "Linux":
             return "Landlock needs Linux"
         missing = seccomp.find_missing_filter()
         if missing:
@@ -72,7 +72,9 @@ class Landlock:
             b"abi", str(abi).encode(),
             b"filter", seccomp.shared_filter(abi),
         ]  # fmt: skip
-        return ServedBox(self._launcher.fork_box(plan), limits, greeting=[], readable=readable)
+        channel = self._launcher.fork_box(plan)
+        interpreters = interpreter_path(readable)
+        return ServedBox(channel, limits, greeting=[], interpreters=interpreters)
 
     def python(self, *, libraries: bool = False) -> str:
         """See `Sandbox.python`."""

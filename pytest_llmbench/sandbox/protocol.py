@@ -42,7 +42,10 @@ class ProgramResult:
     """The exit code; -N when signal N ended the program; None when it was stopped by a limit."""
     stdout: str
     stderr: str
-    """Decoded as UTF-8; what is not UTF-8 stands as backslash escapes."""
+    """Decoded as UTF-8; what is not UTF-8 stands as backslash escapes.
+
+    Control characters stay: `reports.safe_text.escape_controls` makes both fit to be shown.
+    """
     duration_s: float
     timed_out: bool = False
     output_truncated: bool = False

@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
 
 from . import files, tree
@@ -358,14 +359,16 @@ def _complain(program: bytes, reason: bytes, code: int) -> None:
 
 def _set_limits(bounds: Bounds, processes: int) -> None:
     address_space = max(_ADDRESS_SPACE, 4 * bounds.memory_bytes)
-    limits = (
-        (resource.RLIMIT_AS, address_space, address_space),
+    limits = [
         (resource.RLIMIT_CPU, bounds.cpu_s, bounds.cpu_s + 1),
         (resource.RLIMIT_FSIZE, bounds.file_bytes, bounds.file_bytes),
         (resource.RLIMIT_NPROC, processes, processes),
         (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0, 0),
-    )
+    ]
+    if sys.platform == "linux":
+        # On macOS the libraries alone take more.
+        limits.append((resource.RLIMIT_AS, address_space, address_space))
     for kind, soft, hard in limits:
         try:
             resource.setrlimit(kind, (soft, hard))
