@@ -40,8 +40,8 @@ def _find_work(request: pytest.FixtureRequest) -> Work:
     work = find_work(request.node)
     if work is None:
         pytest.fail(
-            f"{request.node.name} asks for `{request.fixturename}`, "
-            "but it is no task: mark it with @pytest.mark.llm_task(prompt='…')",
+            f"{request.node.name} is no task: mark it with @pytest.mark.llm_task(prompt='…') "
+            "to use generation, solution and rubric",
             pytrace=False,
         )
     return work

@@ -44,8 +44,10 @@ def share_of_score(points: Mapping[str, float], checks: Sequence[Check]) -> floa
     return round(FULL_SCORE * total_score(score_categories(own, checks)) / worth, 6)
 
 
-def tell_failed_checks(score: float, fail_under: float, checks: Sequence[Check]) -> str:
-    """The failure text of one item: its score, and each failed check with its message."""
+def tell_failed_checks(
+    score: float, fail_under: float, points: Mapping[str, float], checks: Sequence[Check]
+) -> str:
+    """The failure text of one item: its score, each failed check, each category without any."""
     failed = [check for check in checks if not check.passed]
     count = f"{len(failed)} of {len(checks)} checks failed"
     lines = [f"score {score:g} of 100, below {fail_under:g}: {count}"]
@@ -53,6 +55,7 @@ def tell_failed_checks(score: float, fail_under: float, checks: Sequence[Check])
         first, *rest = (check.message or "failed").splitlines() or ["failed"]
         lines.append(f"  {check.category}: {check.name}: {first}")
         lines.extend(f"      {line}" for line in rest)
+    lines.extend(f"  {name}: no check ran" for name in points if name not in _names(checks))
     return "\n".join(lines)
 
 

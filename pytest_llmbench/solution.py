@@ -145,7 +145,8 @@ class Solution:
     def _tell_missing(self, path: str) -> str:
         if self._extraction.reason:
             return f"the answer holds no code: {self._extraction.reason}"
-        return f"the answer holds no {path}, only {', '.join(sorted(self.files))}"
+        others = ", ".join(sorted(self.files))
+        return f"the answer holds no {path}" + (f", only {others}" if others else "")
 
 
 def _cut(text: str) -> str:

@@ -129,11 +129,13 @@ class Work:
         if not checks and not points:
             return None
         if self.binding.shared:
+            own = {check.category for check in checks}
+            points = {name: worth for name, worth in points.items() if name in own}
             score = share_of_score(points, checks)
         else:
             score = total_score(score_categories(points, checks))
         threshold = self._workshop.settings.fail_under
-        return None if score >= threshold else tell_failed_checks(score, threshold, checks)
+        return None if score >= threshold else tell_failed_checks(score, threshold, points, checks)
 
     def write_scored(self) -> Result:
         """The result of a test that came to its end."""

@@ -54,10 +54,12 @@ def test_the_failure_text_lists_each_failed_check_with_its_message() -> None:
         Check("syntax", "parses", True, None, 0.0),  # noqa: FBT003  # a record
         Check("functional", "add", False, "no such table\nassert 1 == 0", 0.0),  # noqa: FBT003
     ]
-    assert tell_failed_checks(60.0, 100.0, failed) == (
+    points = {"syntax": 20.0, "functional": 60.0, "style": 20.0}
+    assert tell_failed_checks(60.0, 100.0, points, failed) == (
         "score 60 of 100, below 100: 1 of 2 checks failed\n"
         "  functional: add: no such table\n"
-        "      assert 1 == 0"
+        "      assert 1 == 0\n"
+        "  style: no check ran"
     )
 
 

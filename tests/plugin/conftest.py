@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+
 from small_projects import RunBench, WriteAnswers
 
 

@@ -38,3 +38,14 @@ def read_report(path: Path) -> dict[str, Any]:
     """A JSON report, as it lies on the disk."""
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return report
+
+
+def results_by_nodeid(path: Path) -> dict[str, dict[str, Any]]:
+    """The results of a JSON report."""
+    return {result["nodeid"]: result for result in read_report(path)["results"]}
+
+
+def one_of(things: list[dict[str, Any]]) -> dict[str, Any]:
+    """The only one there is."""
+    assert len(things) == 1
+    return things[0]
