@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +210,13 @@ def test_other_models_of_moonshot_take_a_temperature() -> None:
     target = resolve("moonshot", "moonshot-v1-8k", {"temperature": "0"})
 
     assert target.sampling == {"temperature": 0.0}
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "openai-compatible.md"
+    rows = [line for line in page.read_text("utf-8").splitlines() if "| `http" in line]
+
+    assert len(rows) == len(PRESETS)
+    for row, preset in zip(rows, PRESETS.values(), strict=True):
+        assert row.startswith(f"| `{preset.name}/")
+        assert f"| `{preset.base_url}` | `{preset.key_env}`" in row
