@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +23,7 @@ from pytest_llmbench.generation.chunks import (
     ThinkingText,
     VisibleText,
 )
-from pytest_llmbench.generation.request import Request
+from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.models import Model, ModelSpecError
 from pytest_llmbench.providers import http
 from pytest_llmbench.providers.context import count_fewest_tokens, count_most_tokens
@@ -44,6 +45,11 @@ _THINK_LEVELS = ("low", "medium", "high", "max")
 _CONTEXT_REMEDY = "give more with ?num_ctx=, or use a model with a larger context"
 
 _MEMORY_WORDS = re.compile(r"system memory|out of memory|unable to allocate|failed to allocate")
+
+_REHEARSAL = b"""\
+{"model": "x", "message": {"role": "assistant", "content": "x"}, "done": false}
+{"model": "x", "message": {"role": "assistant", "content": ""}, "done": true}
+"""
 
 _STOP_REASONS: Mapping[str, StopReason] = {"stop": "end", "length": "length"}
 
@@ -204,9 +210,21 @@ class OllamaSession:
         self._fitted: int | None = None
         """The context that the server made of `_num_ctx`; None until it is known."""
         self._asked: set[int] = set()
+        self._rehearse()
 
-    def _build_client(self) -> Any:
-        options = http.client_options(self._httpx, self._watch, self._wishes.address)
+    def _rehearse(self) -> None:
+        """Take one answer without a server: an SDK's first one takes milliseconds longer."""
+        canned = self._httpx.Response(200, content=_REHEARSAL)
+        client = self._build_client(transport=self._httpx.MockTransport(lambda _: canned))
+        request = Request(messages=(Message("user", ""),), max_tokens=1)
+        self._allow(Patience(total_s=60.0, stall_s=60.0))
+        for part in self._listen(client, request):
+            for _ in _read_message(part.message):
+                pass
+        client.close()
+
+    def _build_client(self, **extra: Any) -> Any:
+        options = http.client_options(self._httpx, self._watch, self._wishes.address) | extra
         options["event_hooks"]["request"].append(self._limit)
         options["event_hooks"]["response"].append(self._start_deadline)
         try:
@@ -360,13 +378,12 @@ class OllamaSession:
 
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives. Raises ProviderError."""
-        end_s = time.monotonic() + patience.total_s
         # The load of a cold model is part of the answer, and as silent.
         silence_s = patience.total_s if self._wishes.cold else patience.stall_s
+        end_s = time.monotonic() + patience.total_s
         call = self._allow(replace(patience, stall_s=silence_s), end_s=end_s)
-        parts = self._client.chat(self._model.name, **self._build_question(request), stream=True)
         try:
-            yield from self._read(parts, request, patience)
+            yield from self._read(self._listen(self._client, request), request, patience)
         except Exception as error:  # noqa: BLE001  # whatever the SDK raises becomes a fault
             if call.deadline is not None and call.deadline.over:
                 raise http.total_fault(self._server, patience) from None
@@ -374,7 +391,19 @@ class OllamaSession:
         finally:
             if call.deadline is not None:
                 call.deadline.cancel()
-            parts.close()
+
+    def _listen(self, client: Any, request: Request) -> Iterator[Any]:
+        """The SDK's parts of one answer; asks at the first, and drains after the last."""
+        question = self._build_question(request)
+        with closing(client.chat(self._model.name, **question, stream=True)) as parts:
+            for part in parts:
+                response = self._watch.response
+                yield part
+                if part.done:
+                    http.drain(parts, response)
+                    return
+        if self._watch.closed:
+            raise ConnectionError
 
     def _build_question(self, request: Request) -> dict[str, Any]:
         messages = [{"role": each.role, "content": each.content} for each in request.messages]
@@ -391,21 +420,17 @@ class OllamaSession:
             },
         }
 
-    def _read(self, parts: Any, request: Request, patience: Patience) -> Iterator[Chunk]:
-        response = None
-        for part in parts:
-            if response is None:
-                response = self._watch.response
+    def _read(self, parts: Iterator[Any], request: Request, patience: Patience) -> Iterator[Chunk]:
+        for place, part in enumerate(parts):
+            if place == 0:
                 yield self._watch.connected()
             yield from _read_message(part.message)
             if part.done:
-                http.drain(parts, response)
+                for _ in parts:
+                    pass
                 yield self._report(part, request)
                 yield from self._check_context_was_enough(part, request, patience)
                 yield End(_STOP_REASONS.get(part.done_reason or "", "unknown"), part.done_reason)
-                return
-        if self._watch.closed:
-            raise ConnectionError
 
     def _report(self, part: Any, request: Request) -> ServerReport:
         prompt = hash((request.system, request.messages))
