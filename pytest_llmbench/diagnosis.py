@@ -149,7 +149,7 @@ def _explain_checks(result: Result, generation: GenerationRecord) -> list[tuple[
     for check in failed:
         own = runs.get(f"{check.category}: {check.name}", [])
         finding = _read_evidence(check, own, interactive=interactive)
-        found.append((check, _consider_answer(finding, generation)))
+        found.append((check, _consider_answer(finding, result, generation)))
     return _follow_siblings(found, runs)
 
 
@@ -196,7 +196,7 @@ def _read_text(text: str) -> _Finding | None:
     return None
 
 
-def _consider_answer(finding: _Finding, generation: GenerationRecord) -> _Finding:
+def _consider_answer(finding: _Finding, result: Result, generation: GenerationRecord) -> _Finding:
     """Replace what the whole answer explains better than the check itself."""
     if finding.code not in _MADE_BY_A_CUT:
         return finding
@@ -206,6 +206,8 @@ def _consider_answer(finding: _Finding, generation: GenerationRecord) -> _Findin
         return _Finding("truncated")
     if generation.stop_reason == "refused":
         return _Finding("refused")
+    if result.evidence.extraction_reason and finding.code == "failed-check":
+        return _Finding("no-code", f"the answer holds no code: {result.evidence.extraction_reason}")
     return finding
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from pytest_llmbench.reports.run import Run
-from pytest_llmbench.reports.summary import Standing, Summary, summarize
+from pytest_llmbench.reports.summary import Summary, summarize
 from pytest_llmbench.results import Result
 
 SCHEMA_VERSION = 1
@@ -25,13 +26,17 @@ def summary_document(summary: Summary) -> dict[str, Any]:
     run = summary.run
     return {
         "schema_version": SCHEMA_VERSION,
-        "environment": _plain(asdict(run.environment)),
+        "environment": to_plain(run.environment),
         "fail_under": run.fail_under,
-        "models": {label: _plain(asdict(model)) for label, model in run.models.items()},
-        "tasks": {name: _plain(asdict(task)) for name, task in run.tasks.items()},
+        "models": to_plain(run.models),
+        "tasks": to_plain(run.tasks),
         "results": [_result(result) for result in run.results],
-        "scoreboard": [_standing(standing) for standing in summary.scoreboard],
-        "comparisons": [_plain(asdict(each)) for each in summary.comparisons],
+        "scoreboard": to_plain(summary.scoreboard),
+        "comparisons": to_plain(summary.comparisons),
+        "totals": to_plain(summary.totals),
+        "troubles": to_plain(summary.troubles),
+        "front": to_plain(summary.front),
+        "verdict": to_plain(summary.verdict),
     }
 
 
@@ -71,27 +76,24 @@ def _dump(value: Any) -> str:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    plain = {
-        each.name: getattr(result, each.name)
-        for each in fields(Result)
-        if each.name not in {"evidence", "categories", "checks", "generation", "diagnoses"}
-    }
-    plain["categories"] = {name: asdict(score) for name, score in result.categories.items()}
-    plain["checks"] = [asdict(check) for check in result.checks]
-    plain["generation"] = None if result.generation is None else asdict(result.generation)
-    plain["diagnoses"] = [asdict(diagnosis) for diagnosis in result.diagnoses]
-    ordered: dict[str, Any] = _plain(plain)
-    return ordered
+    return {name: to_plain(getattr(result, name)) for name in _RESULT_KEYS}
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(asdict(standing))
-    return plain
-
-
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """A record as plain JSON values: dicts with text keys, lists, scalars."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): to_plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
+        return [to_plain(each) for each in value]
+    record: object = type(value)
+    return {name: to_plain(getattr(value, name)) for name in _field_names(record)}
+
+
+@cache
+def _field_names(record: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(record))
+
+
+_RESULT_KEYS = tuple(name for name in _field_names(Result) if name != "evidence")

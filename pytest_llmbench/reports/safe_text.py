@@ -49,6 +49,27 @@ def cut_middle(text: str, width: int) -> str:
     return _take(text, width - 1 - tail) + ELLIPSIS + _take(text[::-1], tail)[::-1]
 
 
+def wrap(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:
+    """Break a text into lines of at most this width, its blanks collapsed, each with its indent.
+
+    A word that is longer than a line is broken.
+    """
+    lines, line, empty = [], first, True
+    for word in text.split():
+        while True:
+            gap = "" if empty else " "
+            room = width - display_width(line) - len(gap)
+            if display_width(word) <= room:
+                line, empty = line + gap + word, False
+                break
+            if empty:
+                head = _take(word, max(room, 1)) or word[0]
+                line, word = line + head, word[len(head) :]  # noqa: PLW2901  # its rest
+            lines.append(line)
+            line, empty = rest, True
+    return [*lines, line]
+
+
 def _take(text: str, width: int) -> str:
     used = 0
     for position, character in enumerate(text):

@@ -16,7 +16,8 @@ from pytest_llmbench.reports.figures import (
     show_seconds,
     show_share,
 )
-from pytest_llmbench.reports.summary import Standing, Summary, Tally
+from pytest_llmbench.reports.standings import Standing, Tally
+from pytest_llmbench.reports.summary import Summary
 
 _METHOD_MARKS = {"e2e": "*", "visible": "†", "mixed": "‡"}
 _CUT_MARK = "§"
@@ -100,6 +101,73 @@ def quality_table(summary: Summary) -> Table:
     if any(each.score_ci is not None for each in standings):
         figures.append(_Figure(Column("95%"), lambda each: Cell(show_interval(each.score_ci))))
     return _fill("Quality", figures, standings)
+
+
+def speed_table(summary: Summary) -> Table:
+    """Where the time went, and the speed that tokenizers do not touch."""
+    figures = [
+        _model_figure(),
+        _Figure(Column("Load"), lambda each: _phase_cell(each, "load_s")),
+        _Figure(Column("Wait"), lambda each: _phase_cell(each, "wait_s")),
+        _Figure(Column("Thinking"), lambda each: _phase_cell(each, "thinking_s")),
+        _Figure(Column("Answer"), lambda each: _phase_cell(each, "answer_s")),
+        _Figure(Column("First visible"), lambda each: Cell(show_seconds(each.ttfo_s))),
+        _Figure(Column("e2e tok/s"), lambda each: Cell(show_rate(each.e2e_tokens_per_s))),
+        _Figure(Column("chars/s"), lambda each: Cell(show_rate(each.chars_per_s))),
+    ]
+    note = "Load, wait, thinking and answer are those of the generation with the median total."
+    return _fill("Where the time went", figures, summary.scoreboard, (("", note),))
+
+
+def code_table(summary: Summary) -> Table:
+    """How much code the models wrote."""
+    figures = [
+        _model_figure(),
+        _Figure(Column("Files"), lambda each: _size_cell(each, "files")),
+        _Figure(Column("Lines"), lambda each: _size_cell(each, "lines")),
+        _Figure(Column("Functions"), lambda each: _size_cell(each, "functions")),
+        _Figure(Column("Classes"), lambda each: _size_cell(each, "classes")),
+    ]
+    notes = (("", "Lines that are not blank; medians where there are several answers."),)
+    return _fill("Code", figures, summary.scoreboard, notes)
+
+
+def prompt_table(summary: Summary) -> Table | None:
+    """The mean score for each wording of the prompt; None when there was only one."""
+    prompts = dict.fromkeys(name for each in summary.scoreboard for name in each.score_by_prompt)
+    if len(prompts) < 2:  # noqa: PLR2004  # an effect needs two to be seen between
+        return None
+    figures = [_model_figure(), *(_prompt_figure(name) for name in prompts)]
+    return _fill("Prompts", figures, summary.scoreboard)
+
+
+def glance_table(summary: Summary) -> Table:
+    """The run in a few figures."""
+    totals = summary.totals
+    rows = [
+        ("Models", f"{len(summary.scoreboard):,}"),
+        ("Tasks", f"{len(summary.run.tasks):,}"),
+        ("Scored results", f"{totals.scored:,} of {totals.results:,}"),
+        ("Tokens generated", show_count(totals.output_tokens)),
+        ("Time spent generating", show_seconds(totals.generating_s)),
+        ("Cost", show_cost(totals.cost_usd)),
+    ]
+    columns = (Column("Figure", "left"), Column("Value"))
+    return Table("At a glance", columns, tuple((Cell(name), Cell(value)) for name, value in rows))
+
+
+def _phase_cell(standing: Standing, name: str) -> Cell:
+    return Cell(
+        UNKNOWN if standing.phases is None else show_seconds(getattr(standing.phases, name))
+    )
+
+
+def _size_cell(standing: Standing, name: str) -> Cell:
+    return Cell(UNKNOWN if standing.code is None else show_count(getattr(standing.code, name)))
+
+
+def _prompt_figure(name: str) -> _Figure:
+    return _Figure(Column(name), lambda each: Cell(show_score(each.score_by_prompt.get(name))))
 
 
 def _fill(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from pytest_llmbench.reports.safe_text import (
     display_width,
     escape_controls,
     one_line,
+    wrap,
 )
 from pytest_llmbench.reports.summary import Summary
 from pytest_llmbench.reports.tables import Cell, Column, Table, performance_table, quality_table
@@ -22,6 +23,7 @@ from pytest_llmbench.results import Check, Result
 _BETWEEN = "  "
 _LEAST_LABEL = 12
 _GAPS_SHOWN = 3
+_CI_COMMAND = re.compile(r"^(\s*)(::|##\[)")
 _CODES = {"bold": "1", "red": "31", "green": "32", "dim": "2"}
 
 
@@ -217,14 +219,19 @@ def _check_line(check: Check, width: int, paint: Paint) -> Iterator[str]:
     name = one_line(f"{check.category}: {check.name}")
     yield f"    {verdict}  {cut_end(name, max(width - 12, _LEAST_LABEL))}"
     for line in (check.message or "").splitlines():
-        yield from _wrap(escape_controls(line), width, indent=" " * 12)
+        yield from _wrap(escape_controls(line), width, indent=" " * 12 + "| ")
 
 
 def _wrap(text: str, width: int, indent: str = "", first: str | None = None) -> list[str]:
-    return textwrap.wrap(
+    lines = wrap(
         text,
         max(width, len(indent) + _LEAST_LABEL),
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-    ) or [""]
+        first=indent if first is None else first,
+        rest=indent,
+    )
+    return [_disarm(line) for line in lines]
+
+
+def _disarm(line: str) -> str:
+    """Keep a CI server from taking a model's words for its own commands."""
+    return _CI_COMMAND.sub(r"\1\\\2", line)

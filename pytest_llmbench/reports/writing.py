@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from pytest_llmbench.reports.csv_report import check_csv_lines, result_csv_lines
 from pytest_llmbench.reports.json_report import json_lines
+from pytest_llmbench.reports.markdown import markdown_lines
 from pytest_llmbench.reports.summary import Summary
 
 Face: TypeAlias = Callable[[Summary], Iterator[str]]
 
-FACES: Mapping[str, Face] = {".json": json_lines}
-"""Suffix → what writes that kind of report, as pieces of text."""
+FACES: Mapping[str, Mapping[str, Face]] = {
+    ".json": {".json": json_lines},
+    ".md": {".md": markdown_lines},
+    ".csv": {".csv": result_csv_lines, ".checks.csv": check_csv_lines},
+}
+"""Suffix asked for → the files to write: suffix → their pieces of text."""
 
 
-def find_face(path: Path) -> Face:
-    """The kind of report that a file's suffix asks for. Raises ValueError with one clean line."""
-    face = FACES.get(path.suffix.lower())
-    if face is None:
+def find_face(path: Path) -> Mapping[str, Face]:
+    """What a file's suffix asks for. Raises ValueError with one clean line."""
+    faces = FACES.get(path.suffix.lower())
+    if faces is None:
         known = ", ".join(FACES)
         got = repr(path.suffix) if path.suffix else "no suffix"
         raise ValueError(f"{path}: unknown kind of report ({got}); known suffixes: {known}")
-    return face
+    return faces
 
 
-def write_report(path: Path, summary: Summary) -> None:
-    """Write one report, whole or not at all; missing folders are made.
+def write_report(path: Path, summary: Summary) -> tuple[Path, ...]:
+    """Write one report, each file whole or not at all; missing folders are made.
 
-    Raises ValueError for an unknown suffix and OSError when the file cannot be written.
+    Returns the files: `name.csv` has `name.checks.csv` beside it.
+    Raises ValueError for an unknown suffix and OSError when a file cannot be written.
     """
-    face = find_face(path)
+    files = [
+        (path if suffix == path.suffix.lower() else path.with_suffix(suffix), face)
+        for suffix, face in find_face(path).items()
+    ]
+    for file, face in files:
+        _write(file, face(summary))
+    return tuple(file for file, _ in files)
+
+
+def _write(path: Path, pieces: Iterable[str]) -> None:
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(face(summary))
+            file.writelines(pieces)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -7,6 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from pytest_llmbench.diagnosis import CODES, diagnose, diagnose_all
+from pytest_llmbench.reports.summary import summarize
+from pytest_llmbench.results import Diagnosis, Evidence, GenerationRecord, ProgramRun, Result
 from report_builders import (
     TODO_POINTS,
     make_checks,
@@ -15,10 +19,6 @@ from report_builders import (
     make_run,
     make_unscored,
 )
-
-from pytest_llmbench.diagnosis import CODES, diagnose, diagnose_all
-from pytest_llmbench.reports.summary import summarize
-from pytest_llmbench.results import Diagnosis, Evidence, GenerationRecord, ProgramRun, Result
 
 MENU = "while True:\n    choice = input('Choose: ')\n"
 TRACEBACK = (

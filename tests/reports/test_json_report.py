@@ -8,12 +8,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
 from pytest_llmbench.reports.json_report import build_document, load_schema
 from pytest_llmbench.reports.run import Run
 from pytest_llmbench.reports.summary import summarize
 from pytest_llmbench.reports.writing import write_report
+from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
 VALIDATOR = jsonschema.Draft202012Validator(load_schema())
 

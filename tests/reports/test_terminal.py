@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
 from pytest_llmbench.reports.run import Run
 from pytest_llmbench.reports.safe_text import display_width
 from pytest_llmbench.reports.summary import summarize
 from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.results import Diagnosis
+from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
 MENU = make_checks({"functional": [("EOFError: EOF when reading a line", None)] * 7})
 INTERACTIVE = Diagnosis("interactive-program", "it asks with input()", 40.0)
@@ -84,7 +84,7 @@ def test_verbose_adds_every_check_with_its_message() -> None:
     report = render(mixed_run(), verbosity=1)
     assert "    passed  features: features 10\n" in report
     assert (
-        "    FAILED  functional: functional 7\n            EOFError: EOF when reading a line\n"
+        "    FAILED  functional: functional 7\n            | EOFError: EOF when reading a line\n"
     ) in report
 
 
@@ -139,5 +139,15 @@ def test_reasons_are_grouped_and_many_are_not_all_listed() -> None:
     same = [make_unscored(sample=number, reason="outage") for number in range(500)]
     other = [make_unscored(sample=500 + number, reason=f"fault {number}") for number in range(9)]
     lines = [line.strip() for line in render(make_run(*same, *other)).splitlines()]
-    assert "devstral  500 unscored: outage" in lines
-    assert lines[-1] == "7 more unscored for other reasons"
+    start = lines.index("devstral  500 unscored: outage")
+    assert lines[start + 3] == "7 more unscored for other reasons"
+
+
+def test_words_of_a_model_are_no_commands_to_a_ci_server() -> None:
+    hostile = "::error::gone\n  ##[command]x"
+    checks = make_checks({"syntax": [(hostile, None)]})
+    cause = Diagnosis("x", "::add-mask::secret " * 10, 20.0)
+    report = render(make_run(make_result(checks=checks, diagnoses=(cause,))), verbosity=1)
+    assert not re.search(r"^\s*(::|##\[)", report, re.MULTILINE)
+    assert "| ::error::gone" in report
+    assert r"\::add-mask::secret" in report

@@ -1,0 +1,94 @@
+"""Models side by side, paired by task and sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from pytest_llmbench.reports.figures import show_score
+from pytest_llmbench.results import Result
+from pytest_llmbench.statistics.comparison import ScoreComparison, compare_scores
+
+SETTLE_POINTS = 5.0
+"""`samples_needed` speaks of a true difference of this many points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models, paired by task and sample."""
+
+    a: str
+    b: str
+    pairs: int
+    difference: float
+    """Mean score of `a` minus that of `b`, in points."""
+    ci: tuple[float, float] | None
+    """95% interval of the difference; None where none can be defended."""
+    different: bool
+    """Whether two equal models would show as great a difference at most 5% of the time."""
+    samples_needed: int | None
+    """Further samples of each until a true difference of 5 points would be found; None when the
+    question is settled and when nothing tells."""
+    text: str
+
+
+def compare_models(results: Iterable[Result], labels: Sequence[str]) -> tuple[Comparison, ...]:
+    """Every pair of these models that has a task in common, in the order of the labels."""
+    scores: dict[str, dict[tuple[str, str], list[float]]] = {label: {} for label in labels}
+    for result in results:
+        if result.score is not None:
+            asked = (result.task, result.prompt)
+            scores[result.model].setdefault(asked, []).append(result.score)
+    pairs = (_compare(a, b, scores[a], scores[b]) for a, b in combinations(labels, 2))
+    return tuple(each for each in pairs if each is not None)
+
+
+def _compare(
+    a: str,
+    b: str,
+    ours: Mapping[tuple[str, str], list[float]],
+    theirs: Mapping[tuple[str, str], list[float]],
+) -> Comparison | None:
+    asked = [each for each in ours if each in theirs]
+    found = compare_scores(
+        [ours[each] for each in asked],
+        [theirs[each] for each in asked],
+        settle_points=SETTLE_POINTS,
+    )
+    if found is None:
+        return None
+    return Comparison(
+        a=a,
+        b=b,
+        pairs=found.pairs,
+        difference=found.difference,
+        ci=found.ci,
+        different=found.different,
+        samples_needed=found.samples_needed,
+        text=_tell(a, b, found),
+    )
+
+
+def _tell(a: str, b: str, found: ScoreComparison) -> str:
+    interval = ""
+    if found.ci is not None:
+        interval = f" (95%: {show_points(found.ci[0])} to {show_points(found.ci[1])})"
+    if found.different:
+        better, worse = (a, b) if found.difference > 0 else (b, a)
+        points = show_score(abs(found.difference))
+        return f"{better} scores {points} points more than {worse}{interval}."
+    told = f"{a} and {b}: no difference found, {show_points(found.difference)} points{interval}"
+    if found.samples_needed is not None:
+        return f"{told}; about {found.samples_needed:,} more samples would settle 5 points."
+    if found.ci is None:
+        return f"Can't tell yet, one answer each: {told}."
+    return f"{told}."
+
+
+def show_points(points: float) -> str:
+    """A difference, with its sign."""
+    text = show_score(abs(points))
+    if text in {"0", "0.0"}:
+        return "0"
+    return f"+{text}" if points > 0 else f"−{text}"
