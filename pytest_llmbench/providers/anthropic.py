@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -11,27 +10,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from pytest_llmbench.generation.chunks import (
-    Alive,
-    Chunk,
-    End,
-    ServerReport,
-    StopReason,
-    ThinkingStart,
-    ThinkingText,
-    VisibleText,
-)
+from pytest_llmbench.generation.chunks import Chunk, ServerReport
 from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.models import Model, ModelSpecError
 from pytest_llmbench.providers import http
+from pytest_llmbench.providers.anthropic_events import Answer, read_fault
 from pytest_llmbench.providers.parameters import base_url, one_of, read_parameters, whole_number
-from pytest_llmbench.providers.protocol import (
-    Endpoint,
-    FaultKind,
-    Patience,
-    ProviderError,
-    ServedModel,
-)
+from pytest_llmbench.providers.protocol import Endpoint, Patience, ProviderError, ServedModel
 
 DEFAULT_ADDRESS = "https://api.anthropic.com"
 
@@ -52,30 +37,6 @@ _READERS = {
     "thinking": one_of(*_THINKING_TYPES),
 }
 
-_STOP_REASONS: Mapping[str, StopReason] = {
-    "end_turn": "end",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "pause_turn": "end",
-    "refusal": "refused",
-    "stop_sequence": "end",
-    "tool_use": "end",
-}
-
-_EVENT_FAULTS: Mapping[str, FaultKind] = {
-    "api_error": "overloaded",
-    "authentication_error": "setup",
-    "billing_error": "setup",
-    "not_found_error": "model",
-    "overloaded_error": "overloaded",
-    "permission_error": "model",
-    "rate_limit_error": "rate-limited",
-    "request_too_large": "context-overflow",
-    "timeout_error": "overloaded",
-}
-
-_THINKING_BLOCKS = frozenset({"thinking", "redacted_thinking"})
-
 _REHEARSAL = b"""\
 event: message_start
 data: {"type": "message_start", "message": {"usage": {"input_tokens": 1}}}
@@ -87,8 +48,6 @@ event: message_stop
 data: {"type": "message_stop"}
 
 """
-
-_INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class AnthropicProvider:
@@ -357,7 +316,7 @@ class AnthropicSession:
         clipped = self._clip(request.max_tokens)
         extras = {"max_tokens_sent": clipped} if clipped != request.max_tokens else {}
         yield ServerReport(request_id=response.headers.get("request-id"), extras=extras)
-        answer = _Answer()
+        answer = Answer()
         events = self._sdk.Stream.raw_events(response)
         for event in events:
             if event.event == "error":
@@ -370,12 +329,8 @@ class AnthropicSession:
 
     def _explain_event(self, data: str) -> ProviderError:
         """The fault behind an error that came under HTTP status 200."""
-        try:
-            kind = _EVENT_FAULTS.get(json.loads(data)["error"]["type"])
-        except (ValueError, KeyError, TypeError):
-            kind = "broken"
         words = http.said(data, self._secrets)
-        kind = kind or http.fault_kind(HTTPStatus.BAD_REQUEST, words)
+        kind = read_fault(data) or http.fault_kind(HTTPStatus.BAD_REQUEST, words)
         return http.status_fault(self._server, HTTPStatus.OK, words, kind=kind)
 
     def _explain(self, error: Exception, patience: Patience) -> ProviderError:
@@ -409,80 +364,3 @@ class AnthropicSession:
         """Drop the connections; streams under way end with a fault."""
         self._watch.shut()
         self._client.close()
-
-
-class _Answer:
-    """What the events of one stream say, piece by piece."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        """Whether the server's end marker came."""
-        self._stop_word: str | None = None
-        self._input: dict[str, int] = {}
-
-    @property
-    def end(self) -> End:
-        word = self._stop_word
-        return End(_STOP_REASONS.get(word or "", "unknown"), word)
-
-    def read(self, data: str) -> Iterator[Chunk]:
-        """The chunks of one event. Raises ValueError and TypeError for what is no event."""
-        event = json.loads(data) if data else {}
-        match event.get("type"):
-            case "message_start":
-                yield self._read_start(event["message"])
-            case "content_block_start":
-                yield from self._read_block(event["content_block"])
-            case "content_block_delta":
-                yield self._read_delta(event["delta"])
-            case "message_delta":
-                yield self._read_closing(event)
-            case "message_stop":
-                self.ended = True
-            case _:
-                yield Alive()
-
-    def _read_start(self, message: Mapping[str, Any]) -> Chunk:
-        usage = message.get("usage") or {}
-        extras = {
-            name: usage[name]
-            for name in ("service_tier", "speed", "inference_geo")
-            if usage.get(name) is not None
-        }
-        # Its output_tokens is a placeholder that the closing event replaces.
-        return self._report(usage, served_model=message.get("model"), extras=extras)
-
-    def _read_block(self, block: Mapping[str, Any]) -> Iterator[Chunk]:
-        if block.get("type") in _THINKING_BLOCKS:
-            yield ThinkingStart()
-            if block.get("thinking"):
-                yield ThinkingText(block["thinking"])
-        else:
-            yield VisibleText(block["text"]) if block.get("text") else Alive()
-
-    def _read_delta(self, delta: Mapping[str, Any]) -> Chunk:
-        if delta.get("type") == "text_delta" and delta["text"]:
-            return VisibleText(delta["text"])
-        if delta.get("type") == "thinking_delta" and delta["thinking"]:
-            return ThinkingText(delta["thinking"])
-        return Alive()
-
-    def _read_closing(self, event: Mapping[str, Any]) -> Chunk:
-        delta = event.get("delta") or {}
-        self._stop_word = delta.get("stop_reason") or self._stop_word
-        category = (delta.get("stop_details") or {}).get("category")
-        usage = event.get("usage") or {}
-        return self._report(
-            usage,
-            output_tokens=usage.get("output_tokens"),
-            thinking_tokens=(usage.get("output_tokens_details") or {}).get("thinking_tokens"),
-            extras={} if category is None else {"refusal_category": category},
-        )
-
-    def _report(self, usage: Mapping[str, Any], **known: Any) -> ServerReport:
-        self._input |= {name: usage[name] for name in _INPUT_COUNTS if usage.get(name) is not None}
-        return ServerReport(
-            input_tokens=sum(self._input.values()) if "input_tokens" in self._input else None,
-            cached_input_tokens=self._input.get("cache_read_input_tokens"),
-            **known,
-        )

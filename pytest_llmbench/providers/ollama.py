@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from pytest_llmbench.generation.chunks import (
     Alive,
@@ -24,13 +23,11 @@ from pytest_llmbench.generation.chunks import (
     VisibleText,
 )
 from pytest_llmbench.generation.request import Message, Request
-from pytest_llmbench.models import Model, ModelSpecError
+from pytest_llmbench.models import Model
 from pytest_llmbench.providers import http
 from pytest_llmbench.providers.context import count_fewest_tokens, count_most_tokens
-from pytest_llmbench.providers.parameters import number, read_parameters, whole_number, yes_or_no
+from pytest_llmbench.providers.ollama_parameters import OllamaWishes, read_wishes
 from pytest_llmbench.providers.protocol import Endpoint, Patience, ProviderError, ServedModel
-
-DEFAULT_PORT = 11434
 
 CONTEXT_STEP = 4096
 """Contexts are multiples of this, so that prompts of about one length never reload the model."""
@@ -39,8 +36,6 @@ POLL_S = 0.05
 """Between two looks whether a model has left the memory."""
 
 NANOSECONDS_PER_S = 1e9
-
-_THINK_LEVELS = ("low", "medium", "high", "max")
 
 _CONTEXT_REMEDY = "give more with ?num_ctx=, or use a model with a larger context"
 
@@ -54,59 +49,6 @@ _REHEARSAL = b"""\
 _STOP_REASONS: Mapping[str, StopReason] = {"stop": "end", "length": "length"}
 
 
-def _think(text: str) -> bool | str:
-    if text in _THINK_LEVELS:
-        return text
-    try:
-        return yes_or_no(text)
-    except ValueError:
-        raise ValueError(f"true, false, {', '.join(_THINK_LEVELS)}") from None
-
-
-def _keep_alive(text: str) -> str | float:
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return float(text)
-    if re.fullmatch(r"-?(\d+(\.\d+)?(ms|s|m|h))+", text):
-        return text
-    raise ValueError("a duration such as 10m, or seconds")
-
-
-def _address(text: str) -> str:
-    """The base URL that an address means: `host`, `host:port`, `:port` or a URL."""
-    given_scheme, separator, rest = text.partition("://")
-    scheme, rest = (given_scheme, rest) if separator else ("http", text)
-    url = urlsplit(f"{scheme}://{rest}")
-    host, port = url.hostname or "127.0.0.1", url.port
-    if port is None:
-        port = {"http": 80, "https": 443}.get(scheme) if separator else DEFAULT_PORT
-    if scheme not in ("http", "https") or port is None:
-        raise ValueError("host, host:port or a URL")
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # where servers listen is where nobody can ask
-        host = "127.0.0.1"
-    login = f"{url.netloc.rpartition('@')[0]}@" if "@" in url.netloc else ""
-    bracketed = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{login}{bracketed}:{port}{url.path.rstrip('/')}"
-
-
-_OPTIONS = {
-    "num_ctx": whole_number(1),
-    "seed": whole_number(0),
-    "temperature": number(0, 5),
-    "top_k": whole_number(0),
-    "top_p": number(0, 1),
-}
-
-_READERS = {
-    **_OPTIONS,
-    "base_url": _address,
-    "cold": yes_or_no,
-    "concurrency": whole_number(1),
-    "host": _address,
-    "keep_alive": _keep_alive,
-    "think": _think,
-}
-
-
 class OllamaProvider:
     """Models on an Ollama server."""
 
@@ -114,16 +56,16 @@ class OllamaProvider:
 
     def endpoint(self, model: Model) -> Endpoint:
         """Where the model is asked: `?host=`, else OLLAMA_HOST, else this machine."""
-        wishes = _read_wishes(model)
+        wishes = read_wishes(model)
         return Endpoint(
             address=http.shown(wishes.address),
-            kind="cloud" if _is_remote(wishes.address, model.name) else "local",
+            kind="cloud" if wishes.remote else "local",
             concurrency=wishes.concurrency,
         )
 
     def open(self, model: Model) -> OllamaSession:
         """Import the SDK and build a client. Raises ProviderError."""
-        wishes = _read_wishes(model)
+        wishes = read_wishes(model)
         try:
             import ollama  # noqa: PLC0415  # takes a third of a second
         except ImportError:
@@ -131,39 +73,6 @@ class OllamaProvider:
                 f"{model.spec}: the SDK is missing; run `pip install 'ollama>=0.6'`", kind="setup"
             ) from None
         return OllamaSession(model, wishes, ollama)
-
-
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """A spec's parameters, typed."""
-
-    address: str
-    concurrency: int
-    cold: bool
-    think: bool | str | None
-    """None leaves it to the server."""
-    keep_alive: str | float | None
-    options: Mapping[str, int | float]
-
-
-def _read_wishes(model: Model) -> _Wishes:
-    given = read_parameters(model, _READERS)
-    if "host" in given and "base_url" in given:
-        raise ModelSpecError(f"{model.spec}: host and base_url mean the same; give one")
-    address = given.get("host") or given.get("base_url")
-    if address is None:
-        try:
-            address = _address(os.environ.get("OLLAMA_HOST", ""))
-        except ValueError as wanted:
-            raise ModelSpecError(f"{model.spec}: OLLAMA_HOST must be {wanted}") from None
-    return _Wishes(
-        address=address,
-        concurrency=given.get("concurrency", 1),
-        cold=given.get("cold", False),
-        think=given.get("think"),
-        keep_alive=given.get("keep_alive"),
-        options={name: given[name] for name in _OPTIONS if name in given},
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +99,7 @@ class _Call:
 class OllamaSession:
     """One model on one server."""
 
-    def __init__(self, model: Model, wishes: _Wishes, sdk: Any) -> None:
+    def __init__(self, model: Model, wishes: OllamaWishes, sdk: Any) -> None:
         import httpx  # noqa: PLC0415  # comes with the SDK
 
         self._model = model
@@ -199,7 +108,7 @@ class OllamaSession:
         self._sdk = sdk
         self._httpx = httpx
         self._address = http.shown(wishes.address)
-        self._remote = _is_remote(wishes.address, model.name)
+        self._remote = wishes.remote
         self._secrets = (os.environ.get("OLLAMA_API_KEY") or "",)
         self._watch = http.ConnectionWatch()
         self._of_thread = threading.local()
@@ -558,8 +467,3 @@ def _full_name(name: str) -> str:
     """A model's name with its tag, as the server compares names."""
     last = name.rpartition("/")[2]
     return (name if ":" in last else f"{name}:latest").lower()
-
-
-def _is_remote(address: str, name: str) -> bool:
-    """Whether Ollama only passes the question on to its cloud."""
-    return urlsplit(address).hostname == "ollama.com" or name.endswith((":cloud", "-cloud"))
