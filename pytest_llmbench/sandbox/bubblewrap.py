@@ -167,16 +167,18 @@ def _root(limits: Limits, options: _Options, readable: Sequence[Path]) -> list[s
             arguments += ["--ro-bind", str(top), str(top)]
     for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
         arguments += ["--ro-bind-try", path, path]
-    for folder in readable:
-        arguments += [*_open_parents(folder), "--ro-bind", str(folder), str(folder)]
     server = Path(_SERVER_FOLDER, INSIDE.name)
     arguments += [*_open_parents(server), "--ro-bind", str(INSIDE), str(server)]
     arguments += ["--perms", "0644"] if not options.user_namespace else []
     arguments += ["--ro-bind-data", str(_PASSWD_FD), "/etc/passwd", "--proc", "/proc"]
-    arguments += ["--dev", "/dev", *temporary(_SHARED_MEMORY, _SHARED_MEMORY_BYTES)]
+    arguments += ["--dev", "/dev", *(["--perms", "1777"] if not options.user_namespace else [])]
+    arguments += temporary(_SHARED_MEMORY, _SHARED_MEMORY_BYTES)
     arguments += ["--remount-ro", "/dev"]
     for path in (_TMP, _HOME, _WORK):
         arguments += temporary(path, limits.disk_bytes)
+    # After these, for what is readable may lie in one of them.
+    for folder in readable:
+        arguments += [*_open_parents(folder), "--ro-bind", str(folder), str(folder)]
     return [*arguments, "--chdir", _WORK, "--remount-ro", "/"]
 
 
