@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pytest_llmbench.sandbox.protocol import ProgramResult
@@ -57,7 +57,8 @@ class View:
     outcome: Outcome
     """Of the list command."""
     listing: Listing
-    rows: tuple[StoredRow, ...]
+    rows: tuple[StoredRow, ...] = ()
+    """Of the databases; none when they were not read."""
 
     def knows(self, title: str) -> bool:
         """Whether the todo is in the list, or else in the database."""
@@ -101,17 +102,20 @@ class TodoProgram:
     _hung: dict[str, Outcome] = field(default_factory=dict)
 
     def look(self) -> View:
-        """Run `list`, and read what it shows and what the database holds."""
+        """Run `list`; the databases are not read."""
         outcome = self._start("list")
-        listing = read_listing(outcome.result.stdout, self.titles)
-        return View(outcome, listing, self.read_rows())
+        return View(outcome, read_listing(outcome.result.stdout, self.titles))
+
+    def look_closely(self, view: View | None = None) -> View:
+        """Run `list`, and read the databases; only these when the latest view is given."""
+        return replace(view or self.look(), rows=self.read_rows())
 
     def add(self, title: str) -> Step:
         """Add a todo, in the first way that leaves it in the list or in the database."""
         steps = []
         known_prefix = self._prefix
         for self._prefix in dict.fromkeys([known_prefix, "", "--"]):
-            step = self._give("add", title, lambda view: view.knows(title))
+            step = self._give("add", title, self._look_for(title), lambda view: view.knows(title))
             if step.after.knows(title):
                 self._said_on_add[title] = step.outcome.result.stdout
                 return step
@@ -123,19 +127,38 @@ class TodoProgram:
         """Complete or delete a todo, by the first id for it with which anything changes."""
         steps = []
         for todo_id in self._find_ids(title, before):
-            step = self._give(command, todo_id, lambda view: view.differs(before, self.titles))
+            step = self._give(
+                command,
+                todo_id,
+                self.look_closely,
+                lambda view: view.differs(before, self.titles),
+            )
             if step.after.differs(before, self.titles):
                 return step
             steps.append(step)
         return steps[0]
 
-    def _give(self, command: str, argument: str, has_worked: Callable[[View], bool]) -> Step:
+    def _look_for(self, title: str) -> Callable[[], View]:
+        def look() -> View:
+            view = self.look()
+            return view if view.lists(title) else self.look_closely(view)
+
+        return look
+
+    def _give(
+        self,
+        command: str,
+        argument: str,
+        look: Callable[[], View],
+        has_worked: Callable[[View], bool],
+    ) -> Step:
         outcome = self._start(command, argument)
-        first = Step(outcome, self.look())
+        first = Step(outcome, look())
         if has_worked(first.after):
             return first
         for argv, stdin in _find_answers(command, argument, outcome.result):
-            step = Step(self._start(command, *argv, stdin=stdin), self.look())
+            outcome = self._start(command, *argv, stdin=stdin)
+            step = Step(outcome, look())
             if has_worked(step.after):
                 return step
         return first

@@ -69,6 +69,7 @@ class TodoTrial:
         assert self._look().knows(title), f"“{title}” could not be added, so not completed"
         for more in self.program.titles[2:]:
             self._latest = self.program.add(more).after
+        self._latest = self.program.look_closely(self._latest)
         self._completion = self._change("complete", title)
         complaint = complain_of_completion(self._completion)
         if complaint and not is_stored_as_completed(self._completion, self.program.titles):
@@ -114,9 +115,11 @@ class TodoTrial:
             raise AssertionError(
                 fault or f"{_tell(step)} left no trace in the list:\n{_excerpt(step.after)}"
             )
-        for earlier in self.program.titles:
-            if before and before.knows(earlier):
-                assert step.after.knows(earlier), f"{_tell(step)} took “{earlier}” away"
+        known = [each for each in self.program.titles if before and before.knows(each)]
+        if not all(step.after.lists(each) for each in known):
+            self._latest = self.program.look_closely(step.after)
+        for earlier in known:
+            assert self._latest.knows(earlier), f"{_tell(step)} took “{earlier}” away"
         _demand_clean(step)
 
     def _change(self, command: str, title: str) -> Change:
