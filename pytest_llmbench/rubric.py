@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.tasks import Task
 
 MAX_MESSAGE_CHARS = 2_000
+MAX_LINE_CHARS = 300
 TIMEOUT_MARK = "Timeout ("
 """How the message of pytest-timeout begins."""
 
@@ -75,15 +77,26 @@ class Rubric:
 def tell_failure(failure: BaseException) -> str:
     """Why a check failed, in a few lines: an assertion's own words, or the error and its place."""
     text = str(failure)
+    kind = type(failure).__name__
     if isinstance(failure, AssertionError | pytest.fail.Exception) and text:
         return _shorten(text)
-    frames = traceback.extract_tb(failure.__traceback__)
-    place = f" (line {frames[-1].lineno} of {frames[-1].filename})" if frames else ""
-    kind = type(failure).__name__
-    return _shorten(f"{kind}: {text}{place}" if text else f"{kind}{place}")
+    if isinstance(failure, SyntaxError):
+        return _shorten(f"{kind}: {text}")
+    return _shorten(f"{kind}: {text}{_place(failure)}" if text else f"{kind}{_place(failure)}")
+
+
+def _place(failure: BaseException) -> str:
+    """Where in the suite it happened: the check's own line, however deep the error came from."""
+    frames = traceback.extract_tb(failure.__traceback__)[1:]  # the first is the rubric's
+    return f" (line {frames[0].lineno} of {Path(frames[0].filename).name})" if frames else ""
 
 
 def _shorten(text: str) -> str:
+    lines = (
+        line if len(line) <= MAX_LINE_CHARS else f"{line[:MAX_LINE_CHARS]}…"
+        for line in text.splitlines()
+    )
+    text = "\n".join(lines)
     if len(text) <= MAX_MESSAGE_CHARS:
         return text
     half = MAX_MESSAGE_CHARS // 2

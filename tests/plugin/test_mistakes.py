@@ -1,0 +1,192 @@
+"""A user's mistake is one clear line, and nothing is lost by it."""
+
+import pytest
+from small_projects import GREET_SUITE, RunBench, read_report
+
+USAGE = pytest.ExitCode.USAGE_ERROR
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--llm-models=antropic/claude"],
+            "ERROR: --llm-models: 'antropic/claude': there is no provider 'antropic'; "
+            "did you mean 'anthropic'? known are *",
+        ),
+        (
+            ["--llm-models="],
+            "ERROR: --llm-models names no model; write for example devstral,sonnet",
+        ),
+        (
+            ["--llm-models=ollama/a::b"],
+            "ERROR: --llm-models: 'ollama/a::b' holds '::', which pytest needs for itself; "
+            "give the model an alias in [[]tool.llmbench.models[]] and use that",
+        ),
+        (
+            ["--llm-models=reference", "--llm-samples=some"],
+            "ERROR: --llm-samples: got 'some', expected a whole number of at least 1",
+        ),
+        (
+            ["--llm-models=reference", "--llm-fail-under=101"],
+            "ERROR: --llm-fail-under: got '101', expected a number from 0 to 100",
+        ),
+        (
+            ["--llm-models=reference", "--llm-timeout=0"],
+            "ERROR: --llm-timeout: got '0', expected a number of seconds above 0",
+        ),
+        (
+            ["--llm-models=reference", "--llm-report=out.xls"],
+            "ERROR: --llm-report: *out.xls: unknown kind of report ('.xls'); known suffixes: *",
+        ),
+        (
+            ["--llm-models=reference", "--llm-sandbox=cardboard"],
+            "ERROR: --llm-sandbox: there is no sandbox named 'cardboard'; there are auto, *",
+        ),
+        (
+            ["--llm-models=reference", "--llm-prompts=polite"],
+            "ERROR: --llm-prompts: no task has a prompt 'polite'; there are default",
+        ),
+        (
+            ["--llm-models=demo/nothing"],
+            "ERROR: --llm-models: 'demo/nothing': there is no such demo; there are *",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_is_a_usage_error(
+    project: pytest.Pytester, arguments: list[str], line: str
+) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    result = project.runpytest_inprocess(*arguments)
+    assert result.ret == USAGE
+    result.stderr.fnmatch_lines([line])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("llmbench.toml", "[models", "ERROR: llmbench.toml cannot be read: *"),
+        (
+            "llmbench.toml",
+            "[models]\nhome = 3",
+            "ERROR: llmbench.toml: model 'home' is 3; "
+            'expected a spec such as "ollama/devstral", or a list of names',
+        ),
+        (
+            "pyproject.toml",
+            "[tool.llmbench.model]\nhome = 'x'",
+            "ERROR: pyproject.toml: llmbench has no key 'model'; it knows *models*",
+        ),
+    ],
+)
+def test_a_broken_settings_file_is_a_usage_error(
+    project: pytest.Pytester, file: str, text: str, line: str
+) -> None:
+    (project.path / file).write_text(text)
+    result = project.runpytest_inprocess("--llm-models=home")
+    assert result.ret == USAGE
+    result.stderr.fnmatch_lines([line])
+
+
+@pytest.mark.parametrize(
+    ("mark", "line"),
+    [
+        ("", "llm_task needs a prompt: prompt='…' or prompts={'name': '…'}"),
+        ("prompt=' '", "llm_task: the prompt 'default' is ' '; expected a text"),
+        (
+            "prompt='a', prompts={'b': 'c'}",
+            "llm_task takes prompt= or prompts=, not both",
+        ),
+        (
+            "prompt='a', points={'x': -5}",
+            "llm_task(points=…): 'x' has -5 points; expected a number that is not negative",
+        ),
+        ("prompt='a', points={'': 5}", "llm_task(points=…): '' names no category"),
+        ("prompt='a', points={'x': 0}", "llm_task(points={'x': 0}): no category has any points"),
+        ("prompt='a', promt='b'", "llm_task has no keyword promt=; did you mean prompt=?"),
+        (
+            "prompt='a', max_tokens='many'",
+            "llm_task(max_tokens='many'): expected a whole number of at least 1",
+        ),
+        (
+            "prompt='a', reference='gone.py'",
+            "llm_task(reference='gone.py') cannot be read: *No such file or directory*",
+        ),
+        (
+            "prompt='a', name='../up'",
+            "llm_task(name='../up'): expected a name such as 'todo' or 'group/todo'",
+        ),
+    ],
+)
+def test_a_mark_that_cannot_be_is_one_line_with_its_place(
+    project: pytest.Pytester, mark: str, line: str
+) -> None:
+    project.makepyfile(
+        test_it=f"""
+        import pytest
+
+        @pytest.mark.llm_task({mark})
+        def test_it(rubric):
+            pass
+        """
+    )
+    result = project.runpytest_inprocess("--llm-models=reference")
+    assert result.ret == USAGE
+    result.stderr.fnmatch_lines([f"ERROR: test_it.py::test_it: {line}"])
+
+
+def test_tasks_of_one_name_must_ask_the_same(project: pytest.Pytester, run_bench: RunBench) -> None:
+    """The same mistake in one process and on workers ends in the same line and exit code."""
+    for name in "ab":
+        project.makepyfile(
+            **{
+                f"test_{name}": f"""
+                import pytest
+
+                @pytest.mark.llm_task(prompt="{name}", name="same")
+                def test_{name}(rubric):
+                    pass
+                """
+            }
+        )
+    result = run_bench("--llm-models=reference")
+    assert result.ret == USAGE
+    line = (
+        "ERROR: test_b.py::test_b[[]reference[]] and test_a.py::test_a[[]reference[]] are both "
+        "named 'same' but ask differently; give one of them another llm_task(name=…)"
+    )
+    seen = result.stderr if any("ERROR" in each for each in result.errlines) else result.stdout
+    seen.fnmatch_lines([line])
+
+
+def test_a_report_that_cannot_be_written_costs_no_result(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    """The tables reach the terminal, the other report is written, the exit code tells the rest."""
+    project.makepyfile(test_greet=GREET_SUITE)
+    (project.path / "taken").write_text("a file, not a folder")
+    result = run_bench(
+        "--llm-models=reference", "--llm-report=taken/out.json", "--llm-report=good.json"
+    )
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(
+        [
+            "reference  *100",
+            "ERROR: --llm-report=*taken/out.json: cannot be written: *",
+        ]
+    )
+    assert read_report(project.path / "good.json")["results"][0]["score"] == 100.0
+
+
+def test_a_model_without_tasks_tells_how_to_run_a_suite(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    result = run_bench("--llm-models=reference")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(
+        [
+            "llmbench: no tasks were found here. A suite that ships: "
+            "pytest --pyargs pytest_llmbench.suites.round1 --llm-models=reference"
+        ]
+    )
