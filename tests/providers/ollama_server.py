@@ -61,7 +61,7 @@ def stream(events: Iterable[Event], finish: Finish = "end") -> Reply:
 
 def answer(words: str = "print(1)", **figures: int) -> Reply:
     """A whole plain answer."""
-    return stream([text(words), done(**figures)])
+    return stream([text(words), done("stop", 0.0, **figures)])
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Reply:
