@@ -98,6 +98,7 @@ class TodoProgram:
     titles: Sequence[str]
     """All that will be added, in this order."""
     _prefix: str = ""
+    _gave_up: bool = False
     _said_on_add: dict[str, str] = field(default_factory=dict)
     _hung: dict[str, Outcome] = field(default_factory=dict)
 
@@ -111,16 +112,21 @@ class TodoProgram:
         return replace(view or self.look(), rows=self.read_rows())
 
     def add(self, title: str) -> Step:
-        """Add a todo, in the first way that leaves it in the list or in the database."""
+        """Add a todo, in the first way that leaves it in the list or in the database.
+
+        Once all ways have failed, only the plain one is tried.
+        """
         steps = []
         known_prefix = self._prefix
-        for self._prefix in dict.fromkeys([known_prefix, "", "--"]):
+        ways = [known_prefix] if self._gave_up else [known_prefix, "", "--"]
+        for self._prefix in dict.fromkeys(ways):
             step = self._give("add", title, self._look_for(title), lambda view: view.knows(title))
             if step.after.knows(title):
                 self._said_on_add[title] = step.outcome.result.stdout
                 return step
             steps.append(step)
         self._prefix = known_prefix
+        self._gave_up = True
         return steps[0]
 
     def change(self, command: str, title: str, before: View) -> Step:

@@ -14,7 +14,7 @@ from pytest_llmbench.suites.round1.features import FEATURES, WHAT_IS_MISSING, fi
 from pytest_llmbench.suites.round1.program import TodoProgram
 from pytest_llmbench.suites.round1.stored import StoredRow, parse_rows
 from pytest_llmbench.suites.round1.titles import make_titles
-from pytest_llmbench.suites.round1.trial import TODO_COUNT, TodoTrial
+from pytest_llmbench.suites.round1.trial import TODO_COUNT, TodoTrial, demand
 
 PROMPT = """\
 Build a Python CLI todo app with SQLite persistence.
@@ -48,7 +48,7 @@ def test_todo(solution: Solution, rubric: Rubric) -> None:
     )
     for feature in FEATURES:
         with rubric.check("features", feature):
-            assert found[feature], WHAT_IS_MISSING[feature]
+            demand(found[feature], WHAT_IS_MISSING[feature])
     trial = _start_trial(solution)
     with rubric.check("functional", "add first"):
         trial.add_first()

@@ -21,6 +21,12 @@ _EXCERPT_CHARS = 600
 _DELETION_COLUMNS = ("delet", "remov", "archiv", "activ", "hidden", "status", "state")
 
 
+def demand(condition: object, message: str | None) -> None:
+    """Fail with this message alone: pytest would add the values that an `assert` looked at."""
+    if not condition:
+        raise AssertionError(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A todo completed or deleted, and what was to be seen before and after."""
@@ -61,46 +67,53 @@ class TodoTrial:
         view = self._look()
         _demand_list(view)
         for title in self.program.titles[:2]:
-            assert view.lists(title), f"the list does not show “{title}”:\n{_excerpt(view)}"
+            demand(view.lists(title), f"the list does not show “{title}”:\n{_excerpt(view)}")
 
     def complete_one(self) -> None:
         """Add two more, then complete the second."""
         title = self.program.titles[1]
-        assert self._look().knows(title), f"“{title}” could not be added, so not completed"
+        demand(self._look().knows(title), f"“{title}” could not be added, so not completed")
         for more in self.program.titles[2:]:
             self._latest = self.program.add(more).after
         self._latest = self.program.look_closely(self._latest)
         self._completion = self._change("complete", title)
         complaint = complain_of_completion(self._completion)
-        if complaint and not is_stored_as_completed(self._completion, self.program.titles):
-            raise AssertionError(complaint)
+        demand(
+            complaint is None or is_stored_as_completed(self._completion, self.program.titles),
+            complaint,
+        )
         _demand_clean(self._completion.step)
 
     def list_completed(self) -> None:
         """The list tells the completed todo from the others, or leaves it out."""
-        assert self._completion, "nothing could be completed"
+        if self._completion is None:
+            raise AssertionError("nothing could be completed")
         _demand_list(self._completion.after)
         complaint = complain_of_completion(self._completion)
-        assert complaint is None, complaint
+        demand(complaint is None, complaint)
 
     def delete_one(self) -> None:
         """Delete the third; the first where the third could not be added."""
         view = self._look()
         candidates = (self.program.titles[2], self.program.titles[0])
         title = next((each for each in candidates if view.knows(each)), None)
-        assert title, "there is no todo left that could be deleted"
+        if title is None:
+            raise AssertionError("there is no todo left that could be deleted")
         self._deletion = self._change("delete", title)
         complaint = complain_of_deletion(self._deletion)
-        if complaint and not is_stored_as_deleted(self._deletion, self.program.titles):
-            raise AssertionError(complaint)
+        demand(
+            complaint is None or is_stored_as_deleted(self._deletion, self.program.titles),
+            complaint,
+        )
         _demand_clean(self._deletion.step)
 
     def list_remaining(self) -> None:
         """The list no longer shows the deleted todo, and shows all others that it showed."""
-        assert self._deletion, "nothing could be deleted"
+        if self._deletion is None:
+            raise AssertionError("nothing could be deleted")
         _demand_list(self._deletion.after)
         complaint = complain_of_deletion(self._deletion)
-        assert complaint is None, complaint
+        demand(complaint is None, complaint)
 
     def _look(self) -> View:
         self._latest = self._latest or self.program.look()
@@ -119,7 +132,7 @@ class TodoTrial:
         if not all(step.after.lists(each) for each in known):
             self._latest = self.program.look_closely(step.after)
         for earlier in known:
-            assert self._latest.knows(earlier), f"{_tell(step)} took “{earlier}” away"
+            demand(self._latest.knows(earlier), f"{_tell(step)} took “{earlier}” away")
         _demand_clean(step)
 
     def _change(self, command: str, title: str) -> Change:
@@ -202,12 +215,12 @@ def _complain_of_lost(change: Change) -> str | None:
 
 def _demand_clean(step: Step) -> None:
     fault = step.outcome.find_fault()
-    assert fault is None, fault
+    demand(fault is None, fault)
 
 
 def _demand_list(view: View) -> None:
     fault = view.outcome.find_fault()
-    assert fault is None, fault
+    demand(fault is None, fault)
 
 
 def _tell(step: Step) -> str:
