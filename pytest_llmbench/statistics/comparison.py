@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import add
@@ -30,7 +31,11 @@ _MOST_DRAWS = 4_000
 _FEWEST_DRAWS = 1_000
 _WORK = 200_000
 """Random numbers drawn for one comparison, about; the more scores, the fewer divisions."""
-_ROUNDING = 1e-7
+_DIGITS = 7
+_ROUNDING = 10**-_DIGITS
+_MID_P_LIMIT = 0.04
+"""Below ERROR_RATE, so that the rate stays under it with random divisions too; halved ties
+give back to coarse scores what the exact test takes from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +86,26 @@ def compare_scores(
 
 
 def _critical_difference(tasks: Sequence[TaskPair], observed: float) -> float:
-    """The difference that equal models exceed at most 5% of the time.
+    """The greatest difference that equal models show too often to call it one.
 
     Where models are equal, a task's scores could as well have come in any other division
     between the two: a permutation test, stratified by task. `observed` counts as one of the
-    divisions that were drawn, which keeps the level exact.
+    divisions where they are drawn, which keeps the level.
     """
     varied = [(ours, theirs) for ours, theirs in tasks if min(*ours, *theirs) < max(*ours, *theirs)]
     totals = _enumerated(varied)
     if not totals:
         rng = random.Random(0)  # noqa: S311 - the same samples must give the same answer
         totals = [*_drawn(varied, rng), observed * len(tasks)]
-    sizes = sorted((abs(total) / len(tasks) for total in totals), reverse=True)
-    return sizes[math.floor(ERROR_RATE * len(sizes))]
+    sizes = Counter(round(abs(total) / len(tasks), _DIGITS) for total in totals)
+    greater = 0
+    for size in sorted(sizes, reverse=True):
+        p_value = (greater + sizes[size]) / len(totals)
+        mid_p_value = (greater + sizes[size] / 2) / len(totals)
+        if p_value > ERROR_RATE or mid_p_value > _MID_P_LIMIT:
+            break
+        greater += sizes[size]
+    return size
 
 
 def _enumerated(tasks: Sequence[TaskPair]) -> list[float]:
@@ -189,9 +201,10 @@ def _agreeing(
     low, high = interval
     if (low <= 0.0 <= high) == (not different):
         return interval
+    margin = critical if different else max(critical, abs(difference))
     if difference > 0:
-        return difference - critical, high
-    return low, difference + critical
+        return difference - margin, high
+    return low, difference + margin
 
 
 def _within(interval: Interval, points: float) -> bool:

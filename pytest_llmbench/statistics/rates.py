@@ -14,7 +14,7 @@ ERROR_RATE = 0.05
 FEWEST_SAMPLES = 2
 """One sample excludes next to nothing: its exact interval is 95% of the whole scale."""
 
-_HALVINGS = 60
+_HALVINGS = 50
 
 
 def pass_at_k(runs: int, passes: int, k: int) -> float | None:

@@ -15,13 +15,13 @@ from typing import TypeAlias
 Atom: TypeAlias = tuple[float, float]
 """(value, shape of the gamma variable that weighs it)."""
 
-_MOST_ATOMS = 96
-_STEP = 1 / 16
-_FIRST_NODE = -3.0
-_NEGLIGIBLE = math.log(1e-11)
+_MOST_ATOMS = 64
+_STEP = 1 / 12
+_FIRST_NODE = -2.6
+_NEGLIGIBLE = math.log(1e-9)
 _LEAST_CHANCE = 1e-9
 _FAR_OUT = 6.0
-_PRECISION = 1e-9
+_PRECISION = 1e-7
 _MOST_ROUNDS = 60
 
 
@@ -83,8 +83,10 @@ def _chance_below(atoms: Sequence[Atom], value: float) -> float:
     v = _FIRST_NODE
     while True:
         u = math.exp(v - math.exp(-v))
-        phase = sum(shape * math.atan(u * offset) for offset, shape in offsets)
-        log_modulus = -0.5 * sum(shape * math.log1p((u * offset) ** 2) for offset, shape in offsets)
+        phase = log_modulus = 0.0
+        for offset, shape in offsets:
+            phase += shape * math.atan(u * offset)
+            log_modulus -= 0.5 * shape * math.log1p((u * offset) ** 2)
         total += math.sin(phase) * math.exp(log_modulus) * (1.0 + math.exp(-v))
         if log_modulus < _NEGLIGIBLE:
             return 0.5 - total * _STEP / math.pi
