@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from wire import Event, Finish, Reply, WireServer
 
 from pytest_llmbench.generation.chunks import Connected
 from pytest_llmbench.providers import http
 from pytest_llmbench.providers.protocol import Patience, ProviderError
+from wire import Event, Finish, Reply, WireServer
 
 PATIENCE = Patience(total_s=5.0, stall_s=0.05)
 
