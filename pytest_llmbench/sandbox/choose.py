@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pytest_llmbench.sandbox.bubblewrap import Bubblewrap
 from pytest_llmbench.sandbox.docker import Docker
@@ -25,29 +25,31 @@ def choose_sandbox(name: str, candidates: Sequence[Sandbox]) -> Sandbox:
     All other candidates are closed. Raises SandboxError, with all that was tried and what
     to do.
     """
-    wanted = [
-        candidate
-        for candidate in candidates
-        if (candidate.automatic if name == AUTO else candidate.name == name)
-    ]
-    if not wanted:
-        names = ", ".join([AUTO, *(candidate.name for candidate in candidates)])
-        raise SandboxError(f"there is no sandbox named {name!r}; there are {names}")
-    obstacles = []
-    chosen: Sandbox | None = None
-    for candidate in wanted:
-        obstacle = candidate.find_obstacle()
-        if obstacle is None:
-            chosen = candidate
-            break
-        obstacles.append(f"{candidate.name}: {obstacle}")
+    obstacles: dict[str, str] = {}
+    chosen = None
+    for candidate in candidates:
+        if candidate.automatic if name == AUTO else candidate.name == name:
+            obstacle = candidate.find_obstacle()
+            if obstacle is None:
+                chosen = candidate
+                break
+            obstacles[candidate.name] = obstacle
     for candidate in candidates:
         if candidate is not chosen:
             candidate.close()
-    if chosen is not None:
-        return chosen
-    tried = "; ".join(obstacles)
-    raise SandboxError(
+    if chosen is None:
+        raise SandboxError(_explain(name, candidates, obstacles))
+    return chosen
+
+
+def _explain(name: str, candidates: Sequence[Sandbox], obstacles: Mapping[str, str]) -> str:
+    if name in obstacles:
+        return f"the sandbox {name} does not hold on this machine: {obstacles[name]}"
+    if name != AUTO:
+        names = ", ".join([AUTO, *(candidate.name for candidate in candidates)])
+        return f"there is no sandbox named {name!r}; there are {names}"
+    tried = "; ".join(f"{tried}: {obstacle}" for tried, obstacle in obstacles.items())
+    return (
         f"no sandbox holds on this machine, so no program will be run ({tried}); "
         "install bubblewrap, or use Linux 5.13 or later with Landlock, or --llm-sandbox=docker"
     )

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_llmbench.sandbox.box import ServedBox, encode_greeting
@@ -101,14 +102,15 @@ class Docker:
     def _remove(self, container: str) -> None:
         """Remove a container that did not end by itself; no error when it is gone."""
         assert self._program is not None  # noqa: S101 - there was a container
-        subprocess.run(
-            [self._program, "rm", "--force", container],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_client_environment(),
-            timeout=_KILLING_S,
-            check=False,
-        )
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                [self._program, "rm", "--force", container],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=_client_environment(),
+                timeout=_KILLING_S,
+                check=False,
+            )
 
 
 def _client_environment() -> dict[str, str]:

@@ -279,26 +279,25 @@ LANDLOCK_GOVERNS_TRUNCATE = 3
 LANDLOCK_SCOPES_SIGNALS = 6
 
 
-def find_missing_filter() -> str | None:
-    """Why no filter can be built here; None when one can."""
-    machine = platform.machine()
+def find_missing_filter(machine: str = platform.machine()) -> str | None:
+    """Why no filter can be built for this kind of machine; None when one can."""
     if machine in _AUDIT_ARCH:
         return None
     return f"no system-call filter for {machine} (there is one for {', '.join(_AUDIT_ARCH)})"
 
 
-def namespaced_filter() -> bytes:
+def namespaced_filter(machine: str = platform.machine()) -> bytes:
     """For programs that namespaces already keep from files, processes and networks."""
-    return _Filter(platform.machine()).refuse_common().assemble()
+    return _Filter(machine).refuse_common().assemble()
 
 
-def shared_filter(landlock_abi: int) -> bytes:
+def shared_filter(landlock_abi: int, machine: str = platform.machine()) -> bytes:
     """For programs that share every namespace with the user's own processes.
 
     It closes what Landlock of this ABI leaves open. Below ABI 6 that is every signal,
     to own children too.
     """
-    return _Filter(platform.machine()).refuse_common().refuse_shared(landlock_abi).assemble()
+    return _Filter(machine).refuse_common().refuse_shared(landlock_abi).assemble()
 
 
 def _statement(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -72,11 +72,13 @@ class Place:
         self.confine = _do_nothing
         """The last step of a program's process before it becomes the program."""
 
-    def measure(self) -> tuple[int, int]:
-        """Bytes and files that the box holds."""
+    def measure(self, pids: list[int]) -> tuple[int, int]:
+        """Bytes and files that the box holds, with what its processes have deleted but keep
+        open."""
         if self.mounts:
             return files.measure_mounts(self.mounts)
-        return files.measure(self.folder) if self.folder else (0, 0)
+        used_bytes, used_files = files.measure(self.folder)
+        return used_bytes + tree.weigh_deleted_files(pids, self.folder), used_files
 
 
 class Command:
@@ -189,7 +191,7 @@ def _follow(pid: int, streams: _Streams, watch: _Watch, outcome: Outcome, contro
 
 def _find_late_limit(place: Place, bounds: Bounds) -> str:
     """What a program that ended before anybody looked has left behind."""
-    used_bytes, used_files = place.measure()
+    used_bytes, used_files = place.measure([])
     if used_bytes > bounds.disk_bytes:
         return "disk"
     if used_files > bounds.files:
@@ -235,7 +237,7 @@ class _Watch:
             return "memory"
         if threads > bounds.processes:
             return "processes"
-        used_bytes, used_files = self._place.measure()
+        used_bytes, used_files = self._place.measure(pids)
         if used_bytes > bounds.disk_bytes:
             return "disk"
         if used_files > bounds.files:

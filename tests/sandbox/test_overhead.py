@@ -1,0 +1,70 @@
+"""What a box costs beyond the programs' own time, as pairs in one run."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_llmbench.sandbox.environment import base_interpreter, clean_environment
+from pytest_llmbench.sandbox.protocol import Limits, Sandbox
+
+ROUNDS = 25
+SLACK = 3
+"""The targets are those of a quiet machine with the interpreter's start at 14 ms."""
+TARGET_S = {"bubblewrap": 0.012, "landlock": 0.009}
+TARGET_SOLUTION_S = 0.15
+
+
+def timed(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def start_plainly(folder: Path) -> None:
+    """The same program, with nothing around it."""
+    subprocess.run(
+        [str(base_interpreter()), "-c", "pass"],
+        cwd=folder,
+        env=clean_environment(str(folder), str(folder), []),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+
+
+def test_one_run(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The median difference between a run in a box and a plain subprocess."""
+    box = sandbox.open_box(Limits())
+    command = [sandbox.python(), "-c", "pass"]
+    try:
+        differences = [
+            timed(lambda: box.run(command)) - timed(lambda: start_plainly(tmp_path))
+            for _ in range(ROUNDS)
+        ]
+    finally:
+        box.close()
+    assert statistics.median(differences) < SLACK * TARGET_S[sandbox.name]
+
+
+def test_one_solution(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A box opened, written to, used seven times and closed, against seven subprocesses."""
+    command = [sandbox.python(), "-c", "pass"]
+
+    def solve() -> None:
+        box = sandbox.open_box(Limits())
+        box.write_files({"todo.py": b"pass"})
+        for _ in range(7):
+            box.run(command)
+        box.close()
+
+    def solve_plainly() -> None:
+        for _ in range(7):
+            start_plainly(tmp_path)
+
+    solve()
+    differences = [timed(solve) - timed(solve_plainly) for _ in range(5)]
+    assert statistics.median(differences) < SLACK * TARGET_SOLUTION_S
