@@ -43,14 +43,14 @@ _HELLO = Request(messages=(Message("user", "Hi"),), max_tokens=1)
 
 _NEEDED_HEADERS = frozenset(
     {
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"authorization",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"user-agent",
     }
 )
 
@@ -136,6 +136,10 @@ class OpenAISession:
             warm=True if self._loaded else None,
             details={**self._details, **self._served.details},
         )
+
+    def find_digest(self) -> str | None:
+        """None: no server of this dialect tells."""
+        return None
 
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives; the last is End. Raises ProviderError."""
@@ -357,11 +361,11 @@ class OpenAISession:
 
 def _drop_headers(*, keep_key: bool) -> Callable[[Any], None]:
     """An event hook against headers that the SDK takes from OpenAI's environment variables."""
+    kept = _NEEDED_HEADERS if keep_key else _NEEDED_HEADERS - {b"authorization"}
 
     def drop(request: Any) -> None:
-        for name in {name.lower() for name in request.headers}:
-            if name not in _NEEDED_HEADERS or (name == "authorization" and not keep_key):
-                del request.headers[name]
+        raw = request.headers.raw
+        request.headers = type(request.headers)([each for each in raw if each[0].lower() in kept])
 
     return drop
 
