@@ -75,7 +75,6 @@ class TodoTrial:
         demand(self._look().knows(title), f"“{title}” could not be added, so not completed")
         for more in self.program.titles[2:]:
             self._latest = self.program.add(more).after
-        self._latest = self.program.look_closely(self._latest)
         self._completion = self._change("complete", title)
         complaint = complain_of_completion(self._completion)
         demand(
@@ -137,6 +136,8 @@ class TodoTrial:
 
     def _change(self, command: str, title: str) -> Change:
         before = self._look()
+        if not before.rows:
+            before = self.program.look_closely(before)
         step = self.program.change(command, title, before)
         self._latest = step.after
         return Change(title, before, step)
