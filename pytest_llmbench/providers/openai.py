@@ -141,6 +141,10 @@ class OpenAISession:
         """None: no server of this dialect tells."""
         return None
 
+    def find_digest(self) -> str | None:
+        """Nothing: this API does not say which weights it serves."""
+        return None
+
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives; the last is End. Raises ProviderError."""
         manners, reader = self._manners, self._open_reader()
@@ -291,7 +295,7 @@ class OpenAISession:
         details: dict[str, str | int | float | bool | None] = {
             "sdk": f"openai {self._sdk.__version__}",
             "api": target.api,
-            "proxy": http.uses_proxy(target.base_url),
+            "proxy": http.uses_proxy(target.endpoint.address),
             **target.sampling,
         }
         if target.reasoning_effort is not None:
@@ -328,7 +332,7 @@ class OpenAISession:
         return self._faults.of_status(status, error.response.headers, body)
 
     def _build_client(self, key: str, **http_options: Any) -> Any:
-        address = self._target.base_url
+        address = self._target.endpoint.address
         options = http.client_options(self._httpx, self._watch, address) | http_options
         headers = dict(http.PLAIN_HEADERS)
         if not self._is_openai:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pytest_llmbench.models import Model, ModelSpecError
-from pytest_llmbench.providers.http import kind_of, shown
+from pytest_llmbench.providers.http import kind_of
 from pytest_llmbench.providers.parameters import (
     base_url,
     number,
@@ -24,6 +25,20 @@ LimitField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 
 CLOUD_CONCURRENCY = 4
 EXTRA = "extra."
+
+_OWN_FIELDS = frozenset(
+    {
+        "input",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "stream",
+    }
+)
+"""What a request says by itself; a spec that changed it would spoil what is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +98,6 @@ class Target:
 
     preset: Preset
     model: str
-    base_url: str
     endpoint: Endpoint
     api: Api
     limit_field: LimitField
@@ -100,19 +114,14 @@ class Target:
     @property
     def is_default_server(self) -> bool:
         """Whether this is the server that the preset stands for."""
-        return self.base_url == self.preset.base_url
+        return self.endpoint.address == self.preset.base_url
 
 
 def resolve_target(preset: Preset, model: Model) -> Target:
     """What a spec asks for. Pure. Raises ModelSpecError."""
     if not model.name:
         raise ModelSpecError(f"{model.spec}: which model? Write {preset.name}/<model>")
-    if not re.fullmatch(r"[A-Za-z_]\w*", model.parameters.get("key_env", "_"), re.ASCII):
-        # Whoever wrote the key itself there shall not read it in a message.
-        raise ModelSpecError(
-            f"{preset.name}/{model.name}: key_env must be the name of the environment variable "
-            "that holds the key"
-        )
+    _check_for_secrets(model)
     given = read_parameters(model, _readers(model))
     address = given.get("base_url", preset.base_url)
     at_home = address == preset.base_url
@@ -120,9 +129,8 @@ def resolve_target(preset: Preset, model: Model) -> Target:
     target = Target(
         preset=preset,
         model=model.name,
-        base_url=address,
         endpoint=Endpoint(
-            address=shown(address),
+            address=address,
             kind=kind,
             concurrency=given.get("concurrency", 1 if kind == "local" else CLOUD_CONCURRENCY),
         ),
@@ -140,7 +148,27 @@ def resolve_target(preset: Preset, model: Model) -> Target:
     return target
 
 
+def _check_for_secrets(model: Model) -> None:
+    """Whoever wrote a key or a password into a spec shall not read it in a message or a report."""
+    who = f"{model.provider}/{model.name}"
+    if not re.fullmatch(r"[A-Za-z_]\w*", model.parameters.get("key_env", "_"), re.ASCII):
+        raise ModelSpecError(
+            f"{who}: key_env must be the name of the environment variable that holds the key"
+        )
+    if "@" in urlsplit(model.parameters.get("base_url", "")).netloc:
+        raise ModelSpecError(
+            f"{who}: base_url must not hold a user name or password; "
+            "put a key into an environment variable and name it with key_env"
+        )
+
+
 def _check(target: Target, model: Model) -> None:
+    taken = _OWN_FIELDS & target.extra.keys()
+    if taken:
+        raise ModelSpecError(
+            f"{model.spec}: the field {min(taken)} is the benchmark's own; "
+            f"leave out {EXTRA}{min(taken)}"
+        )
     fixed = target.preset.fixed_sampling
     if fixed and target.model.startswith(fixed):
         for name in ("temperature", "top_p"):
@@ -164,7 +192,7 @@ def _readers(model: Model) -> dict[str, Callable[[str], Any]]:
         "service_tier": _word,
         "temperature": number(0, 2),
         "top_p": number(0, 1),
-        "extra.<field>": _json_or_text,
+        "extra.<field>": _own_name,
         **dict.fromkeys(extra, _json_or_text),
     }
 
@@ -173,6 +201,10 @@ def _word(text: str) -> str:
     if not text:
         raise ValueError("a word")
     return text
+
+
+def _own_name(_text: str) -> str:
+    raise ValueError("written with the field's own name, as in extra.min_p=0.1")
 
 
 def _json_or_text(text: str) -> Any:

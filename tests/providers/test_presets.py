@@ -138,13 +138,6 @@ def test_extra_fields_are_nested_and_read_as_json() -> None:
     }
 
 
-def test_a_password_in_the_address_is_not_shown() -> None:
-    target = resolve("openai", parameters={"base_url": "https://me:secret@gpu.example.com/v1"})
-
-    assert target.endpoint.address == "https://gpu.example.com/v1"
-    assert target.base_url == "https://me:secret@gpu.example.com/v1"
-
-
 @pytest.mark.parametrize(
     ("provider", "name", "parameters", "message"),
     [
@@ -194,6 +187,27 @@ def test_a_password_in_the_address_is_not_shown() -> None:
             "m",
             {"key_env": "sk-live-123"},
             "openai/m: key_env must be the name of the environment variable that holds the key",
+        ),
+        (
+            "openai",
+            "m",
+            {"base_url": "https://me:secret@gpu.example.com/v1"},
+            "openai/m: base_url must not hold a user name or password; put a key into an "
+            "environment variable and name it with key_env",
+        ),
+        (
+            "vllm",
+            "m",
+            {"extra.stream": "false"},
+            "vllm/m?extra.stream=false: the field stream is the benchmark's own; leave out "
+            "extra.stream",
+        ),
+        (
+            "vllm",
+            "m",
+            {"extra.<field>": "1"},
+            "vllm/m?extra.<field>=1: extra.<field> must be written with the field's own name, as "
+            "in extra.min_p=0.1, not '1'",
         ),
     ],
 )
