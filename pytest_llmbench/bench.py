@@ -19,6 +19,7 @@ from pytest_llmbench.distribution import make_scheduling, order_by_lane
 from pytest_llmbench.generation.ask import RetryPolicy
 from pytest_llmbench.generation.clock import Clock, SystemClock
 from pytest_llmbench.generation.lanes import Lanes
+from pytest_llmbench.generation.library import Library
 from pytest_llmbench.generation.live import LiveAnswerer
 from pytest_llmbench.live_line import LiveLine
 from pytest_llmbench.models import Model, ModelSpecError, resolve_models, suggest_alias
@@ -37,6 +38,7 @@ from pytest_llmbench.tasks import (
     prompt_names,
     read_task,
 )
+from pytest_llmbench.versions import find_versions
 from pytest_llmbench.work import Work, Workshop
 
 if TYPE_CHECKING:
@@ -72,13 +74,16 @@ class Bench:
         self._endpoints = {
             model.spec: providers[model.provider].endpoint(model) for model in models
         }
-        self._answerer = LiveAnswerer(
+        self._live = LiveAnswerer(
             providers,
             patience=Patience(settings.timeout_s, min(STALL_S, settings.timeout_s)),
             clock=clock,
             policy=RetryPolicy(),
         )
-        self._lanes = Lanes(self._answerer, self.endpoint, clock)
+        self._library = Library(
+            settings.recordings, settings.record_mode, self._live, find_versions()
+        )
+        self._lanes = Lanes(self._library, self.endpoint, clock)
         self._live_line = LiveLine(config, clock)
         self._sandbox: Sandbox | None = None
         self._mistake: str | None = None
@@ -184,7 +189,7 @@ class Bench:
             return (yield)
         finally:
             self._lanes.call_off()
-            self._answerer.close()
+            self._live.close()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -251,6 +256,7 @@ class Bench:
             places.setdefault(task, nodeid)
         return {
             "mistake": self._mistake,
+            "trouble": self._library.trouble,
             "items": [[nodeid, *key] for nodeid, key in self._plan],
             "tasks": {
                 name: {

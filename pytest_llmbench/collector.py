@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,19 +17,11 @@ from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.reports.writing import find_face, write_report
 from pytest_llmbench.results import Result
 from pytest_llmbench.scoring import score_categories, total_score
+from pytest_llmbench.versions import find_versions
 
 if TYPE_CHECKING:
     from pytest_llmbench.bench import Bench
 
-PACKAGES = (
-    "pytest",
-    "pytest-xdist",
-    "pytest-timeout",
-    "pytest-json-report",
-    "anthropic",
-    "ollama",
-    "openai",
-)
 NO_TASKS = (
     "llmbench: no tasks were found here. A suite that ships: "
     "pytest --pyargs pytest_llmbench.suites.round1 --llm-models={models}"
@@ -51,7 +42,7 @@ class Collector:
         self._config = config
         self._bench = bench
         self._parts: dict[Key, list[Result]] = {}
-        self._plan: Mapping[str, Any] = {"items": [], "tasks": {}, "mistake": None}
+        self._plan: Mapping[str, Any] = {"items": [], "tasks": {}, "mistake": None, "trouble": None}
         self._summary: Summary | None = None
         self._written: list[str] = []
         self._unwritten: list[str] = []
@@ -67,7 +58,8 @@ class Collector:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Learn from a worker that ends what was to be done."""
-        self._plan = getattr(node, "workeroutput", {}).get("llmbench", self._plan)
+        plan = getattr(node, "workeroutput", {}).get("llmbench", self._plan)
+        self._plan = {**plan, "trouble": plan["trouble"] or self._plan["trouble"]}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -80,6 +72,9 @@ class Collector:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if not self._plan["items"]:
             return
+        if self._plan["trouble"]:
+            self._unwritten.append(self._plan["trouble"])
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         self._summary = summarize(self._build_run())
         for path in self._bench.settings.reports:
             try:
@@ -160,12 +155,13 @@ class Collector:
         )
 
     def _describe_environment(self) -> Environment:
+        versions = find_versions()
         return Environment(
-            plugin=importlib.metadata.version("pytest-llmbench"),
+            plugin=versions["pytest-llmbench"],
             python=platform.python_version(),
             platform=platform.platform(),
             sandbox=self._bench.sandbox().name,
-            packages=_find_versions(),
+            packages=versions,
         )
 
 
@@ -200,13 +196,3 @@ def join_parts(
         return replace(whole, status="unscored", reason=reason, fault="not-run", score=None)
     categories = score_categories(points, whole.checks)
     return replace(whole, categories=categories, score=total_score(categories))
-
-
-def _find_versions() -> dict[str, str]:
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+RECORD_MODES = ("all", "new_episodes", "none")
+"""In the words of pytest-recording: always ask, ask for what is missing, never ask."""
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used; its text is one line for a person."""
@@ -59,6 +62,12 @@ def _parse_score(text: str) -> float:
     return score
 
 
+def _parse_record_mode(text: str) -> str:
+    if text not in RECORD_MODES:
+        raise ValueError
+    return text
+
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         "models",
@@ -91,6 +100,20 @@ OPTIONS: tuple[Option, ...] = (
         _parse_positive_seconds,
         600.0,
     ),
+    Option(
+        "recordings",
+        "FOLDER",
+        "where every answer is recorded; .llmbench beside the settings file unless given",
+        str,
+        None,
+    ),
+    Option(
+        "record_mode",
+        "MODE",
+        "all: ask for every answer; new_episodes: ask for what is not recorded; none: ask nothing",
+        _parse_record_mode,
+        "all",
+    ),
     Option("sandbox", "NAME", "where the answers' programs run: auto, or a name", str, "auto"),
     Option(
         "fail_under",
@@ -114,6 +137,7 @@ EXPECTED: Mapping[Callable[[str], Any], str] = {
     _parse_positive_int: "a whole number of at least 1",
     _parse_positive_seconds: "a number of seconds above 0",
     _parse_score: "a number from 0 to 100",
+    _parse_record_mode: " or ".join(RECORD_MODES),
     str: "a text",
 }
 
@@ -130,6 +154,9 @@ class Settings:
     max_tokens: int | None
     """None: each task's own, else DEFAULT_MAX_TOKENS."""
     timeout_s: float
+    recordings: Path
+    record_mode: str
+    """One of RECORD_MODES."""
     sandbox: str
     fail_under: float
     reports: tuple[Path, ...]
@@ -155,6 +182,8 @@ def read_settings(
         prompts=values["prompts"],
         max_tokens=values["max_tokens"],
         timeout_s=values["timeout"],
+        recordings=start / values["recordings"] if values["recordings"] else root / ".llmbench",
+        record_mode=values["record_mode"],
         sandbox=values["sandbox"],
         fail_under=values["fail_under"],
         reports=tuple(start / path for path in values["report"]),

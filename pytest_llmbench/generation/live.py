@@ -78,6 +78,21 @@ class LiveAnswerer:
             raise
         return Answer(recording, replayed=False)
 
+    def is_archive(self, model: Model) -> bool:
+        """Whether the model's answers are there already, and need no recording."""
+        return self._providers[model.provider].endpoint(model).kind == "offline"
+
+    def find_digest(self, model: Model) -> str | None:
+        """The digest of the weights that the server has now; None when it does not say.
+
+        Raises GenerationFailed when the model cannot be opened.
+        """
+        try:
+            session = self._open(self._find(model), model)
+            return None if isinstance(session, Archive) else session.find_digest()
+        except ProviderError as fault:
+            raise GenerationFailed(fault, Recording(text="")) from fault
+
     def close(self) -> None:
         """Drop every connection; streams under way end with an error."""
         for opened in self._models.values():

@@ -249,6 +249,10 @@ class AnthropicSession:
                 kind="rejected",
             )
 
+    def find_digest(self) -> str | None:
+        """Nothing: this API does not say which weights it serves."""
+        return None
+
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each event as it arrives. Raises ProviderError."""
         yield from self._ask(self._client, request, patience)

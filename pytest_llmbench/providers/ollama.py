@@ -29,6 +29,7 @@ from pytest_llmbench.providers.context import count_fewest_tokens, count_most_to
 from pytest_llmbench.providers.ollama_parameters import OllamaWishes, read_wishes
 from pytest_llmbench.providers.protocol import Endpoint, Patience, ProviderError, ServedModel
 
+DIGEST_PATIENCE_S = 30.0
 CONTEXT_STEP = 4096
 """Contexts are multiples of this, so that prompts of about one length never reload the model."""
 
@@ -284,6 +285,17 @@ class OllamaSession:
                 **{f"option_{key}": value for key, value in self._wishes.options.items()},
             },
         )
+
+    def find_digest(self) -> str | None:
+        """The digest of the model as it is pulled now."""
+        patience = Patience(total_s=DIGEST_PATIENCE_S, stall_s=DIGEST_PATIENCE_S)
+        with self._preparing:
+            self._allow(patience)
+            try:
+                listed = self._find(self._client.list().models)
+            except Exception as error:  # noqa: BLE001  # whatever the SDK raises becomes a fault
+                raise self._explain(error, patience) from None
+        return None if listed is None else str(listed.digest)
 
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives. Raises ProviderError."""

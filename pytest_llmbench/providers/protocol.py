@@ -104,6 +104,12 @@ class Session(Protocol):
         Raises ProviderError.
         """
 
+    def find_digest(self) -> str | None:
+        """The digest of the weights that the server has now; None when it does not say.
+
+        Loads nothing. Raises ProviderError.
+        """
+
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives; the last is End.
 

@@ -89,6 +89,10 @@ class ScriptedSession:
             raise script.obstacle
         return script.served
 
+    def find_digest(self) -> str | None:
+        """What the script says is served."""
+        return self._provider.next_script(self._name).served.digest
+
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:  # noqa: ARG002
         """Play the steps."""
         script = self._provider.next_script(self._name)

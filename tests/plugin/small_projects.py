@@ -49,3 +49,71 @@ def one_of(things: list[dict[str, Any]]) -> dict[str, Any]:
     """The only one there is."""
     assert len(things) == 1
     return things[0]
+
+
+COUNTING_PROVIDER = """
+import os, time
+from pathlib import Path
+from pytest_llmbench.generation.chunks import End, ServerReport, VisibleText
+from pytest_llmbench.providers.protocol import Endpoint, ServedModel
+
+HERE = Path(__file__).parent
+
+class CountingSession:
+    def __init__(self, model):
+        self.model = model
+
+    def prepare(self, request, patience):
+        return ServedModel(digest=self.find_digest())
+
+    def find_digest(self):
+        return (HERE / "digest").read_text() if (HERE / "digest").exists() else None
+
+    def stream(self, request, patience):
+        delay_s = float(self.model.parameters.get("delay_s", "0"))
+        with open(HERE / "asked", "a") as log:
+            log.write(f"{request.task} {request.sample}\\n")
+        time.sleep(delay_s)
+        yield VisibleText("```python\\nprint('" + request.task + "')\\n```\\n")
+        yield ServerReport(output_tokens=12, input_tokens=3)
+        yield End("end", "stop")
+
+    def close(self):
+        pass
+
+class CountingProvider:
+    name = "counting"
+
+    def endpoint(self, model):
+        kind = model.parameters.get("kind", "cloud")
+        return Endpoint("counting.invalid", kind, int(model.parameters.get("concurrency", "4")))
+
+    def open(self, model):
+        return CountingSession(model)
+
+def pytest_llmbench_providers():
+    return [CountingProvider()]
+"""
+"""A conftest.py whose provider writes down what it was asked, and answers with the task's name."""
+
+
+def asked(folder: Path) -> list[str]:
+    """What the counting provider was asked: `task sample`, in order."""
+    log = folder / "asked"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+ECHO_SUITE = """
+import pytest
+
+TASKS = [
+    pytest.param(name, id=name, marks=pytest.mark.llm_task(name=name, prompt=f"Print {name}."))
+    for name in [f"t{number}" for number in range(COUNT)]
+]
+
+@pytest.mark.parametrize("name", TASKS)
+def test_echo(name, solution, rubric):
+    with rubric.check("works", "prints its name"):
+        assert solution.run().stdout == name + "\\n"
+"""
+"""As many tasks as COUNT says, each of which the counting provider solves."""

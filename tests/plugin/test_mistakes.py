@@ -1,6 +1,7 @@
 """A user's mistake is one clear line, and nothing is lost by it."""
 
 import pytest
+
 from small_projects import GREET_SUITE, RunBench, read_report
 
 USAGE = pytest.ExitCode.USAGE_ERROR

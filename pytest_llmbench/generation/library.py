@@ -1,0 +1,222 @@
+"""The recordings of earlier runs: written as each answer ends, found again by what was asked.
+
+.llmbench/
+  README.md, .gitignore          the folder explains itself, and stays out of git
+  recordings/<provider>/<model>/<task>/<prompt>-s<sample>-<key>-<moment>.json
+  failed/…                       what had come of generations that failed; never replayed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_llmbench.generation.ask import GenerationFailed, Progress
+from pytest_llmbench.generation.lanes import Answer, Answerer, Job
+from pytest_llmbench.generation.recording import Recording, RecordingError, read_recording
+from pytest_llmbench.models import Model
+from pytest_llmbench.providers.protocol import ProviderError
+
+README = """\
+# Recordings of pytest-llmbench
+
+Each file is one answer of one model: its text, its thinking, when each piece came, what the
+provider counted, and what was asked. Nothing in here is sent anywhere, and no key is in here.
+
+- `--llm-record-mode=new_episodes` asks only for what is missing: it resumes a run.
+- `--llm-record-mode=none` asks for nothing: it scores what is here again.
+- Without either, every answer is asked for anew and recorded beside the older ones.
+
+Delete what you don't need any more; the folder `failed` is never read again.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an answer belongs to: asked differently in any of this, it is another question."""
+
+    spec: str
+    messages: tuple[tuple[str, str], ...]
+    system: str | None
+    max_tokens: int
+    sample: int
+
+    @classmethod
+    def of(cls, job: Job) -> Question:
+        """The question of a job."""
+        request = job.request
+        return cls(
+            spec=job.model.spec,
+            messages=tuple((message.role, message.content) for message in request.messages),
+            system=request.system,
+            max_tokens=request.max_tokens,
+            sample=request.sample,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "spec": self.spec,
+            "messages": [{"role": role, "content": text} for role, text in self.messages],
+            "system": self.system,
+            "max_tokens": self.max_tokens,
+            "sample": self.sample,
+        }
+
+    def key(self) -> str:
+        """A digest of all of it."""
+        text = json.dumps(self.to_json(), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class LiveModels(Answerer, Protocol):
+    """Whoever asks the models themselves."""
+
+    def is_archive(self, model: Model) -> bool:
+        """Whether the model's answers are there already, and need no recording."""
+
+    def find_digest(self, model: Model) -> str | None:
+        """The digest of the weights that the server has now; None when it does not say."""
+
+
+class Library:
+    """Answers from recordings where the mode allows it, else from the live models, recorded.
+
+    `mode` is one of settings.RECORD_MODES. A folder that cannot be written costs no answer.
+    """
+
+    def __init__(
+        self, folder: Path, mode: str, live: LiveModels, versions: Mapping[str, str]
+    ) -> None:
+        self._folder = folder
+        self._mode = mode
+        self._live = live
+        self._versions = dict(versions)
+        self._lock = threading.Lock()
+        self.trouble: str | None = None
+        """Why a recording could not be written; None while all could."""
+
+    def answer(self, job: Job, progress: Progress) -> Answer:
+        """Find the answer, or ask for it and write it down.
+
+        Raises GenerationFailed and CalledOff.
+        """
+        if self._live.is_archive(job.model):
+            return self._live.answer(job, progress)
+        if self._mode != "all":
+            try:
+                found = self._find(job)
+            except RecordingError as error:
+                raise _failed(str(error)) from None
+            if found is not None:
+                return Answer(found, replayed=True)
+        if self._mode == "none":
+            raise _failed(
+                f"there is no recording of this answer in {self._folder}; "
+                "ask for what is missing with --llm-record-mode=new_episodes"
+            )
+        try:
+            answer = self._live.answer(job, progress)
+        except GenerationFailed as failed:
+            if failed.partial.text or failed.partial.thinking:
+                self._write("failed", job, failed.partial, {"failed": str(failed)})
+            raise
+        self._write("recordings", job, answer.recording, {})
+        return answer
+
+    def _find(self, job: Job) -> Recording | None:
+        """The newest recording of this question, by the weights that the server has now."""
+        digest = self._live.find_digest(job.model) if self._mode == "new_episodes" else None
+        for file in self._candidates(job):
+            recording = _read(file)
+            if digest is None or recording.details.get("digest") in (None, digest):
+                return recording
+        return None
+
+    def _candidates(self, job: Job) -> Iterator[Path]:
+        question = Question.of(job)
+        folder = self._place("recordings", job)
+        start = f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}-"
+        if not folder.is_dir():
+            return
+        names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(start)]
+        for name in sorted(names, reverse=True):
+            if name.endswith(".json"):
+                yield folder / name
+
+    def _place(self, shelf: str, job: Job) -> Path:
+        task = Path(*(_slug(part) for part in job.request.task.split("/")))
+        return self._folder / shelf / _slug(job.model.provider) / _slug(job.model.name) / task
+
+    def _write(
+        self, shelf: str, job: Job, recording: Recording, remarks: Mapping[str, str]
+    ) -> None:
+        """Write a recording, whole or not at all. A failure is kept for the end of the run."""
+        question = Question.of(job)
+        moment = datetime.now(UTC)
+        name = (
+            f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}-"
+            f"{moment:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}.json"
+        )
+        data = {
+            **recording.to_json(),
+            **remarks,
+            "recorded_at": moment.isoformat(timespec="milliseconds"),
+            "model": job.model.label,
+            "task": job.request.task,
+            "prompt": job.request.prompt,
+            "question": question.to_json(),
+            "versions": self._versions,
+        }
+        text = json.dumps(data, ensure_ascii=False, indent=1)
+        try:
+            self._furnish()
+            write_durably(self._place(shelf, job) / name, text)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.trouble = f"{self._folder}: recordings could not be written: {reason}"
+
+    def _furnish(self) -> None:
+        with self._lock:
+            for name, text in (("README.md", README), (".gitignore", "*\n")):
+                if not (self._folder / name).exists():
+                    write_durably(self._folder / name, text)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, also after a power cut. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
+    try:
+        with unfinished.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> Recording:
+    try:
+        return read_recording(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecordingError) as error:
+        raise RecordingError(f"{file} cannot be read: {error}") from None
+
+
+def _failed(message: str) -> GenerationFailed:
+    return GenerationFailed(ProviderError(message, kind="missing"), Recording(text=""))
+
+
+def _slug(name: str) -> str:
+    """A name that any file system takes; told apart by the key where two become one."""
+    return re.sub(r"[^\w.-]+", "_", name).strip(".")[:80] or "_"
