@@ -138,10 +138,6 @@ class OpenAISession:
         )
 
     def find_digest(self) -> str | None:
-        """None: no server of this dialect tells."""
-        return None
-
-    def find_digest(self) -> str | None:
         """Nothing: this API does not say which weights it serves."""
         return None
 
