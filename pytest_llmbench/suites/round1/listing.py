@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TypeAlias
 
 Marks: TypeAlias = Counter[str]
@@ -43,6 +44,7 @@ _TIME = re.compile(
     )"""
 )
 _TIME_MARK = "\N{WATCH}"
+_TITLE_MARK = "\0"
 
 _ID = r"(?:[0-9a-f]{8}-[0-9a-f-]{4,27}|[0-9a-f]*\d[0-9a-f]*|[0-9a-f]{4,}|[a-z]{1,4}-?\d+)"
 _ID_FORMS = (
@@ -54,7 +56,8 @@ _ID_FORMS = (
     re.compile(rf"(?i)(?:^|\s)({_ID})[.):](?=\s|$)"),
 )
 _BARE_ID = re.compile(rf"(?i)(?<![\w.-])({_ID})(?![\w-])")
-_BARE_PLACES = (0, 1, 2, 3, -1, -2)
+_WORD = re.compile(r"(?<![\w-])\w[\w-]+(?![\w-])")
+_PLACES = (0, 1, 2, 3, -1, -2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def _change(before: Marks, after: Marks) -> set[tuple[str, str]]:
 @dataclass(frozen=True, slots=True)
 class _Line:
     text: str
-    """Without colours and invisible characters, blanks collapsed, case folded."""
+    """Without colours and invisible characters, blanks collapsed."""
     colours: tuple[str, ...]
     indent: int
 
@@ -153,47 +156,50 @@ def _clean_lines(output: str) -> Iterator[_Line]:
         text = _OTHER_ESCAPES.sub("", _SGR.sub("", line)).translate(_INVISIBLE)
         text = text.replace(_STROKE, "").expandtabs()
         indent = len(text) - len(text.lstrip())
-        yield _Line(" ".join(text.split()).casefold(), tuple(colours), indent)
+        yield _Line(" ".join(text.split()), tuple(colours), indent)
 
 
 def _find_lines(lines: Sequence[_Line], title: str) -> list[int]:
-    wanted = title.casefold()
     return [
         index
         for index, line in enumerate(lines)
-        if _match_title(line.text, wanted) or _is_wrapped(lines, index, wanted)
+        if _find_title(line.text, title) or _is_wrapped(lines, index, title)
     ]
 
 
-def _match_title(text: str, title: str) -> str:
-    """The part of the text that is the title or the beginning of it; empty when it is not."""
-    start = text.find(title[:SHORTEST_CUT])
-    if start < 0:
-        return ""
-    end = SHORTEST_CUT
-    while end < len(title) and text[start + end : start + end + 1] == title[end]:
-        end += 1
-    following = text[start + end : start + end + 1]
-    is_cut_in_word = following.isalnum() and title[end - 1] != " "
-    return "" if is_cut_in_word and end < len(title) else title[:end]
+def _find_title(text: str, title: str) -> slice | None:
+    """Where the title or the beginning of it stands, in whatever case."""
+    found = re.search(re.escape(title[:SHORTEST_CUT]), text, re.IGNORECASE)
+    if not found:
+        return None
+    rest = text[found.end() :]
+    pairs = zip(rest.lower(), title[SHORTEST_CUT:].lower(), strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    is_whole = SHORTEST_CUT + same == len(title)
+    goes_on = rest[same : same + 1].isalnum() and title[SHORTEST_CUT + same - 1] != " "
+    return None if goes_on and not is_whole else slice(found.start(), found.end() + same)
+
+
+def _find_word(text: str, word: str) -> slice | None:
+    found = re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE)
+    return slice(*found.span()) if found else None
 
 
 def _is_wrapped(lines: Sequence[_Line], index: int, title: str) -> bool:
     """Whether the title's first word ends its cell here and the second goes on below."""
     first, second, *_ = title.split()
-    if not re.search(rf"\b{re.escape(first)}\b", lines[index].text):
-        return False
     following = " ".join(line.text for line in lines[index + 1 : index + 3])
-    return re.search(rf"\b{re.escape(second)}\b", following) is not None
+    return bool(_find_word(lines[index].text, first) and _find_word(following, second))
 
 
 def _rest(lines: Sequence[_Line], indexes: Sequence[int], title: str) -> tuple[str, list[str]]:
     """The text on these lines without the title, dates replaced, and the colours on them."""
-    first_word = title.casefold().split()[0]
     texts = []
     for index in indexes:
         text = lines[index].text
-        text = text.replace(_match_title(text, title.casefold()) or first_word, " \0 ")
+        place = _find_title(text, title) or _find_word(text, title.split(maxsplit=1)[0])
+        if place:
+            text = f"{text[: place.start]} {_TITLE_MARK} {text[place.stop :]}"
         texts.append(_TIME.sub(f" {_TIME_MARK} ", text))
     return "\n".join(texts), [colour for index in indexes for colour in lines[index].colours]
 
@@ -203,7 +209,7 @@ def _marks(rest: tuple[str, list[str]], ids: Sequence[str]) -> Marks:
     if ids:
         text = re.sub(rf"(?i)(?<![0-9a-z]){re.escape(ids[0])}(?![0-9a-z])", " ", text, count=1)
     text = _RUN.sub(r"\1", _BOX.sub(" ", text))
-    return Counter([*re.findall(r"\w+|[^\w\s]", text), *colours])
+    return Counter([*re.findall(r"\w+|[^\w\s]", text.casefold()), *colours])
 
 
 def _read_ids(rows: Mapping[str, tuple[str, list[str]]]) -> dict[str, tuple[str, ...]]:
@@ -223,11 +229,12 @@ def _place_by_place(texts: Sequence[str]) -> Iterator[list[str]]:
         matches = [form.search(text) for text in texts]
         if all(matches):
             yield [match[1] for match in matches if match]
-    bare = [_BARE_ID.findall(text) for text in texts]
-    for place in _BARE_PLACES:
-        needed = place + 1 if place >= 0 else -place
-        if all(len(tokens) >= needed for tokens in bare):
-            yield [tokens[place] for tokens in bare]
+    for form in (_BARE_ID, _WORD):
+        found = [form.findall(text) for text in texts]
+        for place in _PLACES:
+            needed = place + 1 if place >= 0 else -place
+            if all(len(tokens) >= needed for tokens in found):
+                yield [tokens[place] for tokens in found]
 
 
 def _find_blocks(
@@ -287,5 +294,5 @@ def _find_sections(
             under, heading = heading or under, []
             sections[first_lines[index]] = Counter(under)
         elif index not in details:
-            heading += re.findall(r"[^\W\d_]{2,}", line.text)
+            heading += re.findall(r"[^\W\d_]{2,}", line.text.casefold())
     return sections
