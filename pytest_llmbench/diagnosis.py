@@ -43,6 +43,7 @@ COLD_TTFT_EXCESS_S = 2.0
 MIN_WARM_RESULTS = 3
 MIN_PROSE_CHARS = 200
 NAMES_SHOWN = 3
+DETAIL_CHARS = 200
 ARGV_WITHOUT_ARGUMENTS = 2
 """The interpreter and the program."""
 
@@ -264,7 +265,7 @@ def _tell(code: str, found: Sequence[tuple[Check, _Finding]], generation: Genera
         "context-overflow": _tell_overflow(generation),
         "refused": "the model declined to answer",
         "interactive-program": f"it asks with input() instead of reading its arguments ({checks})",
-        "no-code": detail or "the answer holds no code",
+        "no-code": _shorten(detail) or "the answer holds no code",
         "syntax-error": f"the code does not parse{_after_colon(detail)}",
         "program-crash": f"it crashed in {checks}{_after_colon(detail)}",
         "program-timeout": f"it did not end in {checks}{_after_colon(detail)}",
@@ -274,8 +275,12 @@ def _tell(code: str, found: Sequence[tuple[Check, _Finding]], generation: Genera
     return sentences.get(code, f"failed: {names}")
 
 
+def _shorten(detail: str) -> str:
+    return detail if len(detail) <= DETAIL_CHARS else f"{detail[: DETAIL_CHARS - 1]}…"
+
+
 def _after_colon(detail: str) -> str:
-    return f": {detail}" if detail else ""
+    return f": {_shorten(detail)}" if detail else ""
 
 
 def _tell_cut(generation: GenerationRecord) -> str:

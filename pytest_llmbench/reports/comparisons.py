@@ -82,7 +82,8 @@ def _tell(a: str, b: str, found: ScoreComparison) -> str:
     if found.samples_needed is not None:
         return f"{told}; about {found.samples_needed:,} more samples would settle 5 points."
     if found.ci is None:
-        return f"Can't tell yet, one answer each: {told}."
+        points = show_points(found.difference)
+        return f"{a} and {b}: {points} points, but one answer each can't tell."
     return f"{told}."
 
 

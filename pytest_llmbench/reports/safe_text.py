@@ -56,17 +56,19 @@ def wrap(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]
     """
     lines, line, empty = [], first, True
     for word in text.split():
-        while True:
+        start = 0
+        while start < len(word):
             gap = "" if empty else " "
             room = width - display_width(line) - len(gap)
-            if display_width(word) <= room:
-                line, empty = line + gap + word, False
-                break
-            if empty:
-                head = _take(word, max(room, 1)) or word[0]
-                line, word = line + head, word[len(head) :]  # noqa: PLW2901  # its rest
-            lines.append(line)
-            line, empty = rest, True
+            piece = word[start : start + max(room, 1)]
+            fits = start + len(piece) == len(word) and display_width(piece) <= room
+            if not fits and not empty:
+                lines.append(line)
+                line, empty = rest, True
+                continue
+            head = piece if fits else (_take(piece, max(room, 1)) or piece[0])
+            start += len(head)
+            line, empty = line + gap + head, False
     return [*lines, line]
 
 

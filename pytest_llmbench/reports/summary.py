@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_llmbench.diagnosis import diagnose_all
 from pytest_llmbench.reports.comparisons import Comparison, compare_models
+from pytest_llmbench.reports.heat_map import HeatMap, build_heat_map
 from pytest_llmbench.reports.run import Run
 from pytest_llmbench.reports.standings import Standing, rank, stand
 from pytest_llmbench.reports.troubles import Trouble, find_troubles
@@ -42,7 +43,11 @@ class Summary:
     totals: Totals
     troubles: tuple[Trouble, ...]
     """What went wrong, in the order of the scoreboard."""
+    heat_map: HeatMap
     front: Front
+    """Over everything that can be compared."""
+    time_front: Front
+    cost_front: Front
     verdict: tuple[str, ...]
     """Sentences for a person who must choose."""
 
@@ -66,7 +71,10 @@ def summarize(run: Run) -> Summary:
         categories=_categories(run),
         totals=_add_up(run.results),
         troubles=find_troubles({each.model: by_model[each.model] for each in scoreboard}),
+        heat_map=build_heat_map(run.results, [each.model for each in scoreboard]),
         front=front,
+        time_front=find_front(scoreboard, kinds, ("score", "time")),
+        cost_front=find_front(scoreboard, kinds, ("score", "cost")),
         verdict=reach_verdict(scoreboard, kinds, comparisons, front),
     )
 

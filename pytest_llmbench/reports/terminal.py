@@ -23,6 +23,7 @@ from pytest_llmbench.results import Check, Result
 _BETWEEN = "  "
 _LEAST_LABEL = 12
 _GAPS_SHOWN = 3
+_MESSAGE_CHARS = 4_000
 _CI_COMMAND = re.compile(r"^(\s*)(::|##\[)")
 _CODES = {"bold": "1", "red": "31", "green": "32", "dim": "2"}
 
@@ -202,7 +203,7 @@ def _explain(trouble: Trouble) -> Iterator[str]:
 
 def _explain_gap(gap: Gap) -> str:
     count = "" if gap.results == 1 else f"{gap.results:,} "
-    return f"{count}unscored: {one_line(gap.reason)}"
+    return f"{count}unscored: {one_line(gap.reason[:_MESSAGE_CHARS])}"
 
 
 def _check_lines(results: Iterable[Result], width: int, paint: Paint) -> Iterator[str]:
@@ -218,7 +219,7 @@ def _check_line(check: Check, width: int, paint: Paint) -> Iterator[str]:
     verdict = paint("passed", "green") if check.passed else paint("FAILED", "red")
     name = one_line(f"{check.category}: {check.name}")
     yield f"    {verdict}  {cut_end(name, max(width - 12, _LEAST_LABEL))}"
-    for line in (check.message or "").splitlines():
+    for line in (check.message or "")[:_MESSAGE_CHARS].splitlines():
         yield from _wrap(escape_controls(line), width, indent=" " * 12 + "| ")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from pytest_llmbench.providers.protocol import Kind
 from pytest_llmbench.reports.comparisons import Comparison
@@ -12,9 +13,13 @@ from pytest_llmbench.reports.standings import Standing
 from pytest_llmbench.statistics.pareto import Goal, pareto_front
 
 MAX_NAMES = 6
+PAIR = 2
 EQUAL_SCORES = 1e-6
 EQUAL_TIMES = 0.05
 """Ratios this close to 1 are told as the same time."""
+
+
+Measure: TypeAlias = Literal["score", "time", "cost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +27,40 @@ class Front:
     """The models that no other beats in everything at once."""
 
     models: tuple[str, ...]
-    measures: tuple[str, ...]
+    measures: tuple[Measure, ...]
     """What was compared: `score`, and `time` and `cost` where they are known of all."""
 
 
-def find_front(standings: Sequence[Standing], kinds: Mapping[str, Kind]) -> Front:
-    """The Pareto front over score, time and cost, in the order of the scoreboard.
+def find_front(
+    standings: Sequence[Standing],
+    kinds: Mapping[str, Kind],
+    measures: Sequence[Measure] = ("score", "time", "cost"),
+) -> Front:
+    """The Pareto front over these measures, in the order of the scoreboard.
 
-    What is not known of every scored model, or is not comparable, is no part of it. A local
-    model costs nothing that is paid per answer; an answer that was cut off took for ever.
+    What is not known of every scored model, or is not comparable, is left out. A local model
+    costs nothing that is paid per answer; an answer that was cut off took for ever.
     """
     scored = [each for each in standings if each.score is not None]
-    axes: dict[str, tuple[Goal, list[float | None]]] = {
+    known = {name: axis for name, axis in _axes(scored, kinds).items() if name in measures}
+    merits = zip(*(values for _, values in known.values()), strict=True)
+    candidates = dict(zip((each.model for each in scored), merits, strict=True))
+    front = pareto_front(candidates, [goal for goal, _ in known.values()])
+    return Front(front, tuple(known))
+
+
+def _axes(
+    scored: Sequence[Standing], kinds: Mapping[str, Kind]
+) -> dict[Measure, tuple[Goal, list[float | None]]]:
+    axes: dict[Measure, tuple[Goal, list[float | None]]] = {
         "score": ("max", [each.score for each in scored])
     }
     if _times_compare([each for each in scored if not each.truncated]):
         axes["time"] = ("min", [None if each.truncated else each.total_s for each in scored])
-    costs_usd = [_cost(each, kinds) for each in scored]
+    costs_usd = [paid_usd(each, kinds) for each in scored]
     if any(costs_usd) and None not in costs_usd:
         axes["cost"] = ("min", costs_usd)
-    merits = zip(*(values for _, values in axes.values()), strict=True)
-    candidates = dict(zip((each.model for each in scored), merits, strict=True))
-    front = pareto_front(candidates, [goal for goal, _ in axes.values()])
-    return Front(front, tuple(axes))
+    return axes
 
 
 def reach_verdict(
@@ -73,7 +89,8 @@ def _tell_best(scored: Sequence[Standing]) -> str:
     if len(scored) == 1:
         return f"{best[0].model} scored {score} of 100."
     if len(best) == len(scored):
-        return f"{_join(best)} all scored {score} of 100."
+        together = "both" if len(best) == PAIR else "all"
+        return f"{_join(best)} {together} scored {score} of 100."
     return f"{_join(best)} scored best: {score} of 100."
 
 
@@ -174,7 +191,8 @@ def _times_compare(standings: Sequence[Standing]) -> bool:
     return whole and not mixed and len(kinds_of_time) == 1
 
 
-def _cost(standing: Standing, kinds: Mapping[str, Kind]) -> float | None:
+def paid_usd(standing: Standing, kinds: Mapping[str, Kind]) -> float | None:
+    """What is paid for an answer; nothing for a local model, None when no price is known."""
     if standing.cost_usd is None and kinds.get(standing.model) == "local":
         return 0.0
     return standing.cost_usd

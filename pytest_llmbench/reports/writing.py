@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pytest_llmbench.reports.csv_report import check_csv_lines, result_csv_lines
+from pytest_llmbench.reports.html.page import html_lines
 from pytest_llmbench.reports.json_report import json_lines
 from pytest_llmbench.reports.markdown import markdown_lines
 from pytest_llmbench.reports.summary import Summary
@@ -16,6 +17,7 @@ Face: TypeAlias = Callable[[Summary], Iterator[str]]
 
 FACES: Mapping[str, Mapping[str, Face]] = {
     ".json": {".json": json_lines},
+    ".html": {".html": html_lines},
     ".md": {".md": markdown_lines},
     ".csv": {".csv": result_csv_lines, ".checks.csv": check_csv_lines},
 }

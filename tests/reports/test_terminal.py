@@ -151,3 +151,13 @@ def test_words_of_a_model_are_no_commands_to_a_ci_server() -> None:
     assert not re.search(r"^\s*(::|##\[)", report, re.MULTILINE)
     assert "| ::error::gone" in report
     assert r"\::add-mask::secret" in report
+
+
+def test_a_line_of_a_megabyte_is_cut_and_costs_no_time() -> None:
+    huge = "x" * 1_000_000
+    cause = Diagnosis("program-crash", huge[:200], 20.0)
+    checks = make_checks({"syntax": [(huge, None)]})
+    run = make_run(make_result(checks=checks, diagnoses=(cause,)), make_unscored("b", reason=huge))
+    report = render(run, verbosity=1)
+    assert max(map(len, report.splitlines())) <= 80
+    assert len(report) < 15_000

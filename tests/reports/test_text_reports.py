@@ -68,7 +68,7 @@ def test_markdown_is_the_whole_post() -> None:
         "## Verdict\n"
         "\n"
         "- devstral scored best: 100 of 100.\n"
-        "- Can't tell yet, one answer each: devstral and qwen: no difference found, +40 points.\n"
+        "- devstral and qwen: +40 points, but one answer each can't tell.\n"
         "- Taking score and time together, worth considering: devstral. "
         "In nothing better than one of these: qwen.\n"
         "- Can't tell anything of opus: not one answer could be scored.\n"
