@@ -257,19 +257,19 @@ class TestEverySandbox:
         """Its descriptors and memory are closed to the answer, which runs as the same user."""
         answer = b"""
 import os
-def add(a, b): return None
-for name in ("fd", "mem", "environ", "maps"):
-    try:
-        path = f"/proc/{os.getppid()}/{name}"
-        os.listdir(path) if name == "fd" else open(path, "rb").read(1)
-        print(name, "is open")
-    except OSError as error:
-        print(name, type(error).__name__)
+def add(a, b):
+    for name in ("fd", "mem", "environ", "maps"):
+        try:
+            path = f"/proc/{os.getppid()}/{name}"
+            os.listdir(path) if name == "fd" else open(path, "rb").read(1)
+            print(name, "is open")
+        except OSError as error:
+            print(name, "is closed")
 """
         result = judge(box, answer)
         assert result.passed == 0
         assert "is open" not in result.stdout
-        assert "fd PermissionError" in result.stdout or "fd FileNotFoundError" in result.stdout
+        assert "fd is closed\nmem is closed\nenviron is closed\nmaps is closed" in result.stdout
 
 
 class TestSuiteAtFault:
@@ -378,31 +378,43 @@ config.pluginmanager.register(Plugin())
     "rewrites the given tests": b"""
 from pathlib import Path
 for path in Path.cwd().rglob("test_*.py"):
-    path.write_text("def test_adds(): pass\\nclass TestNegative:\\n    def test_adds_negative(self): pass")
+    path.write_text("def test_adds(): 0\\nclass TestNegative:\\n def test_adds_negative(self): 0")
 """,
 }
 PRESENTS: dict[str, Mapping[str, bytes]] = {
-    "conftest.py": {"conftest.py": HOOKS_THAT_PASS_ALL},
-    "pytest.ini": {"pytest.ini": b"[pytest]\naddopts = --collect-only\n"},
-    "pytest.ini of others": {
+    "what pytest and Python read by themselves": {
+        "conftest.py": HOOKS_THAT_PASS_ALL,
+        "pytest.ini": b"[pytest]\naddopts = --collect-only\n",
         "pyproject.toml": b'[tool.pytest.ini_options]\naddopts = "--collect-only"\n',
         "tox.ini": b"[pytest]\naddopts = --collect-only\n",
         "setup.cfg": b"[tool:pytest]\naddopts = --collect-only\n",
-    },
-    "pytest.py": {"pytest.py": b"import os; print('2 passed'); os._exit(0)"},
-    "_pytest": {"_pytest/__init__.py": b"import os; os._exit(0)"},
-    "pluggy and unittest": {
-        "pluggy.py": b"import os; os._exit(0)",
-        "unittest.py": b"class TestCase:\n    def assertEqual(self, *a): pass\n",
-    },
-    "sitecustomize": {
         "sitecustomize.py": b"import os; os._exit(0)",
         "usercustomize.py": b"import os; os._exit(0)",
+    },
+    "modules with the names of others": {
+        "pytest.py": b"import os; print('2 passed'); os._exit(0)",
+        "_pytest/__init__.py": b"import os; os._exit(0)",
+        "pluggy.py": b"import os; os._exit(0)",
+        "unittest.py": b"class TestCase:\n    def assertEqual(self, *a): pass\n",
+        "os.py": b"",
     },
     "a package in place of the tests": {"test_calc/__init__.py": b"def test_adds(): pass\n"},
     "a folder in place of the tests": {"test_calc.py/data": b""},
 }
 UNFILLED = b"\ndef add(a, b): return None\n"
+
+
+class TestKnownLimits:
+    """What the given tests cannot see, because they ask the answer."""
+
+    def test_value_that_equals_everything_passes(self, box: Box) -> None:
+        answer = b"""
+class Same:
+    def __eq__(self, other): return True
+def add(a, b): return Same()
+"""
+        given = b"from calc import add\ndef test_adds(): assert add(1, 2) == 3\n"
+        assert judge(box, answer, given={"test_calc.py": given}).passed == 1
 
 
 class TestDishonestAnswers:

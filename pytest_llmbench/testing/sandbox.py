@@ -17,6 +17,8 @@ Each check is a test with one claim. A check that a sandbox cannot meet, and say
 `restrictions`, is for its author to override with a skip and the reason.
 """
 
+# ruff: noqa: S101, PLR2004 - tests are made of assertions and expected figures
+
 from __future__ import annotations
 
 import json
@@ -25,7 +27,15 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmbench.sandbox.protocol import KIB, MIB, Box, Limits, ProgramResult, Sandbox, SandboxError
+from pytest_llmbench.sandbox.protocol import (
+    KIB,
+    MIB,
+    Box,
+    Limits,
+    ProgramResult,
+    Sandbox,
+    SandboxError,
+)
 from pytest_llmbench.testing.attacks import ATTACKS
 from pytest_llmbench.testing.attacks.attack import (
     Attack,
@@ -92,7 +102,7 @@ class SandboxConformance:
         crashed = box.run([python, "-c", "import os; os.kill(os.getpid(), 11)"])
         assert crashed.returncode == -11
         exited = box.run([python, "-c", "raise SystemExit(137)"])
-        assert exited.returncode == 137  # noqa: PLR2004 - 128 + 9
+        assert exited.returncode == 137
         for result in (killed, crashed, exited):
             assert_no_limit(result)
 
@@ -104,7 +114,9 @@ class SandboxConformance:
     def test_arguments_arrive_as_given(self, box: Box, python: str) -> None:
         """No shell comes between."""
         words = ["a b", "$HOME", "*", "", "'\"", "ünï", "-x"]
-        result = box.run([python, "-c", "import json, sys; print(json.dumps(sys.argv[1:]))", *words])
+        result = box.run(
+            [python, "-c", "import json, sys; print(json.dumps(sys.argv[1:]))", *words]
+        )
         assert json.loads(result.stdout) == words
 
     def test_bytes_that_are_not_utf8_stand_as_escapes(self, box: Box, python: str) -> None:
@@ -197,7 +209,7 @@ time.sleep(30)
 
     def test_memory_limit_is_told(self, box: Box, python: str) -> None:
         """A program that takes too much is stopped, or refused the memory."""
-        code = f"import time; x = b'x' * {2 * self.limits.memory_bytes}; time.sleep(2); print('held')"
+        code = f"import time; x = b'x' * {2 * self.limits.memory_bytes}; time.sleep(0.7); print('held')"
         result = box.run([python, "-c", code])
         assert "held" not in result.stdout
         assert result.out_of_memory or "MemoryError" in result.stderr
@@ -325,7 +337,8 @@ os.symlink("own/file", "link")
     def test_readable_folder_is_seen_and_not_written(
         self, sandbox: Sandbox, python: str, tmp_path: Path
     ) -> None:
-        """At its own path."""
+        """At its own path; programs may run as another user, so it is one that is open to all."""
+        tmp_path.chmod(0o755)
         (tmp_path / "tool.txt").write_text("shown", "utf-8")
         box = sandbox.open_box(self.limits, readable=[tmp_path])
         try:
@@ -342,7 +355,11 @@ os.symlink("own/file", "link")
 
     def test_workspace_and_home_last_between_runs(self, box: Box, python: str) -> None:
         """What one command leaves, the next one finds."""
-        write = "from pathlib import Path; Path('here').touch(); (Path.home() / '.todo').touch()"
+        write = """
+from pathlib import Path
+for path in (Path('here'), Path.home() / '.todo'):
+    path.write_text('x')
+"""
         read = """
 from pathlib import Path
 print(Path('here').exists(), (Path.home() / '.todo').exists())
@@ -352,7 +369,8 @@ print(Path('here').exists(), (Path.home() / '.todo').exists())
 
     def test_home_is_not_the_workspace(self, box: Box, python: str) -> None:
         """What a program keeps in HOME is none of the answer's files."""
-        box.run([python, "-c", "from pathlib import Path; (Path.home() / '.todo').touch()"])
+        code = "from pathlib import Path; (Path.home() / '.todo').write_text('x')"
+        assert box.run([python, "-c", code]).returncode == 0
         assert box.list_files() == []
 
     def test_boxes_share_nothing(self, sandbox: Sandbox, python: str) -> None:
@@ -360,7 +378,7 @@ print(Path('here').exists(), (Path.home() / '.todo').exists())
         write = """
 import pathlib, tempfile
 for folder in (".", pathlib.Path.home(), tempfile.gettempdir()):
-    pathlib.Path(folder, "llmbench-left").touch()
+    pathlib.Path(folder, "llmbench-left").write_text("x")
 print(pathlib.Path.cwd(), pathlib.Path.home())
 """
         read = """
@@ -374,7 +392,7 @@ for folder in (".", pathlib.Path.home(), tempfile.gettempdir(), *sys.argv[1:]):
         first, second = sandbox.open_box(self.limits), sandbox.open_box(self.limits)
         try:
             folders = first.run([python, "-c", write]).stdout.split()
-            beside = second.run([python, "-c", read])
+            beside = second.run([python, "-c", read, *folders])
             first.close()
             third = sandbox.open_box(self.limits)
             after = third.run([python, "-c", read, *folders])
@@ -482,6 +500,19 @@ with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(dir=folder)
 """,
                 id="tempfile",
             ),
+            pytest.param(
+                """
+import os, pathlib, shutil
+pathlib.Path("made").touch()
+assert pathlib.Path("made").exists()
+pathlib.Path("made").touch()
+os.utime("made", (1, 1))
+shutil.copy2("made", "copied")
+os.chmod("made", 0o644)
+assert sorted(os.listdir(".")) == ["copied", "made"]
+""",
+                id="touch and copy",
+            ),
             pytest.param("import getpass\nassert getpass.getuser()", id="getuser"),
             pytest.param("print('naïve ✓ 漢字')\nopen('ü.txt', 'w').write('✓')", id="UTF-8"),
         ],
@@ -516,6 +547,7 @@ class SandboxContainment:
     @classmethod
     def started_sandbox(cls, ground: Ground, request: pytest.FixtureRequest) -> Sandbox:
         """The sandbox, started with the planted key in the environment."""
+        del ground  # it only has to be there first
         sandbox: Sandbox = request.getfixturevalue("sandbox")
         return sandbox
 
@@ -541,6 +573,35 @@ class SandboxContainment:
             finally:
                 box.close()
         assert harm is None
+
+    def test_program_cannot_disturb_its_box(self, started_sandbox: Sandbox, ground: Ground) -> None:
+        """Neither by signals to whatever started it, nor by writing where that reads or writes."""
+        code = """
+import os, signal
+parent = os.getppid()
+for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
+    try:
+        if parent: os.kill(parent, number)
+    except OSError:
+        pass
+for descriptor in range(32):
+    try:
+        with open(f"/proc/{parent}/fd/{descriptor}", "wb", buffering=0) as file:
+            file.write(b"forged " * 20)
+    except OSError:
+        pass
+print("honest")
+raise SystemExit(7)
+"""
+        python = started_sandbox.python()
+        box = started_sandbox.open_box(self.limits)
+        try:
+            result = box.run([python, "-c", code, ground.token])
+            after = box.run([python, "-c", "print('still here')"])
+        finally:
+            box.close()
+        assert (result.returncode, result.stdout) == (7, "honest\n")
+        assert after.stdout == "still here\n"
 
 
 def attack_box(attack: Attack, ground: Ground, box: Box, python: str) -> str | None:

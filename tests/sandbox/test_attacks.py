@@ -130,7 +130,11 @@ def places_of_an_ordinary_user() -> Iterator[dict[str, str]]:
 def find_interpreter_for_all(environment: dict[str, str]) -> str | None:
     """An interpreter of this version, with pytest, that an ordinary user may start."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for candidate in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
+    for candidate in (
+        sys.executable,
+        f"/usr/bin/python{version}",
+        f"/usr/local/bin/python{version}",
+    ):
         try:
             tried = subprocess.run(
                 [candidate, "-c", "import pytest, sys; print('%d.%d' % sys.version_info[:2])"],
@@ -166,7 +170,17 @@ def test_all_of_it_holds_for_an_ordinary_user(
     if interpreter is None:
         pytest.skip("no interpreter of this version, with pytest, is open to an ordinary user")
     done = subprocess.run(
-        [interpreter, "-m", "pytest", __file__, "-q", "-p", "no:cacheprovider", "-p", "no:llmbench"],
+        [
+            interpreter,
+            "-m",
+            "pytest",
+            __file__,
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:llmbench",
+        ],
         cwd=root,
         env=environment,
         user=ORDINARY_USER,

@@ -12,7 +12,7 @@ from pytest_llmbench.sandbox.protocol import ProgramResult
 from pytest_llmbench.testing.attacks.ground import Ground
 
 PREAMBLE = """\
-import ctypes, errno, json, os, signal, socket, sys, time
+import errno, json, os, signal, sys, time
 settings = json.loads(sys.argv[1])
 def tell(**facts):
     os.write(1, (json.dumps(facts) + "\\n").encode())
@@ -24,6 +24,7 @@ def attempt(what, step):
     except OSError as error:
         tell(tried=what, error=errno.errorcode.get(error.errno, str(error.errno)))
 def call(name, *arguments):
+    import ctypes
     libc = ctypes.CDLL(None, use_errno=True)
     value = getattr(libc, name)(*arguments)
     if value == -1:
@@ -48,7 +49,9 @@ class Outcome:
 
     def value(self, what: str) -> Any:
         """What the last successful attempt of that name gave; None when none succeeded."""
-        values = [fact["value"] for fact in self.told if fact.get("tried") == what and "value" in fact]
+        values = [
+            fact["value"] for fact in self.told if fact.get("tried") == what and "value" in fact
+        ]
         return values[-1] if values else None
 
 

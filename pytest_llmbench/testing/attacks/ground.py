@@ -38,7 +38,7 @@ for line in sys.stdin:
 
 
 class NoPlaceError(Exception):
-    """This user, on this machine, has no place to plant a witness in."""
+    """The user has, on this machine, no place to plant a witness in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,9 @@ def _make_folders(prefix: str) -> dict[str, Path]:
         "other": Path("/var/tmp"),  # noqa: S108 - in a fresh folder there
         "readable": Path("/var/tmp"),  # noqa: S108
         "shared memory": Path("/dev/shm"),  # noqa: S108
-        "runtime": Path(os.environ.get("XDG_RUNTIME_DIR", "/run" if uid == 0 else f"/run/user/{uid}")),
+        "runtime": Path(
+            os.environ.get("XDG_RUNTIME_DIR", "/run" if uid == 0 else f"/run/user/{uid}")
+        ),
     }
     folders = {}
     for name, parent in wanted.items():
@@ -207,7 +209,9 @@ def _make_folders(prefix: str) -> dict[str, Path]:
     missing = {"home", "temp", "other", "readable"} - set(folders)
     if missing:
         places = ", ".join(str(wanted[name]) for name in sorted(missing))
-        raise PermissionError(f"attacks need to plant their witnesses, but cannot write to {places}")
+        raise PermissionError(
+            f"attacks need to plant their witnesses, but cannot write to {places}"
+        )
     return folders
 
 

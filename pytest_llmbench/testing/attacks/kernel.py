@@ -19,6 +19,10 @@ _NUMBERS = {
         "setns": 308,
         "bpf": 321,
         "userfaultfd": 323,
+        "ptrace": 101,
+        "process_vm_readv": 310,
+        "process_vm_writev": 311,
+        "kcmp": 312,
     },
     "aarch64": {
         "add_key": 217,
@@ -28,6 +32,10 @@ _NUMBERS = {
         "setns": 268,
         "bpf": 280,
         "userfaultfd": 282,
+        "ptrace": 117,
+        "process_vm_readv": 270,
+        "process_vm_writev": 271,
+        "kcmp": 272,
     },
 }
 _COMMON_NUMBERS = {"io_uring_setup": 425, "fsopen": 430, "pidfd_getfd": 438, "memfd_secret": 447}
@@ -72,7 +80,13 @@ def in_child(step):
     if code:
         raise OSError(code, "in the child")
     return True
+def clone3():
+    import ctypes
+    arguments = (ctypes.c_uint64 * 11)(NEW_USER, 0, 0, 0, signal.SIGCHLD)
+    if not call("syscall", 435, arguments, ctypes.sizeof(arguments)):
+        os._exit(0)
 attempt("unshare a user namespace", lambda: in_child(lambda: call("unshare", NEW_USER)))
+attempt("clone into a user namespace", lambda: in_child(clone3))
 """,
         _own_namespace,
     ),

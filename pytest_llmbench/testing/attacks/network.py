@@ -16,12 +16,11 @@ _SOMEWHERE = ("192.0.2.1", 9)
 
 
 def _outside_address() -> str:
-    """This machine's address for others; loopback's when it has no network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        with suppress(OSError):
-            probe.connect(_SOMEWHERE)
-            address: str = probe.getsockname()[0]
-            return address
+    """The machine's address for others; loopback's when it has no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(_SOMEWHERE)
+        address: str = probe.getsockname()[0]
+        return address
     return "127.0.0.1"
 
 
@@ -36,7 +35,7 @@ def _listening(
             listener.bind(bind_to(ground))
             if kind == socket.SOCK_STREAM:
                 listener.listen()
-            listener.setblocking(False)
+            listener.settimeout(0)
             if family == socket.AF_UNIX and not isinstance(listener.getsockname(), bytes):
                 Path(listener.getsockname()).chmod(0o777)
 
@@ -79,6 +78,7 @@ def _path_in(choose: Callable[[Ground], Path | None]) -> Callable[[Ground], str]
 
 
 _STREAM = """
+import socket
 def connect():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
         link.settimeout(0.3)
@@ -87,12 +87,14 @@ def connect():
 attempt("connect", connect)
 """
 _DATAGRAM = """
+import socket
 def send():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
         return link.sendto(b"hello", tuple(settings["address"]))
 attempt("send", send)
 """
 _UNIX = """
+import socket
 def connect():
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(0.3)

@@ -86,7 +86,7 @@ def _terminal(ground: Ground) -> Iterator[Planted]:
     path = os.ttyname(slave)
 
     def find_harm(_: Outcome) -> str | None:
-        readable, _, _ = select.select([master], [], [], 0)
+        readable = select.select([master], [], [], 0)[0]
         if readable and ground.token.encode() in os.read(master, 4096):
             return "it wrote to a terminal of the host"
         return None
@@ -250,4 +250,3 @@ time.sleep(60)
         outlives_limits=True,
     ),
 )
-

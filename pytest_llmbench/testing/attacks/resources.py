@@ -32,7 +32,9 @@ def _holding(
             held = outcome.value("hold")
             return f"it held {held}" if held is not None else None
 
-        yield Planted(find_harm, {"hold_s": 0.0 if ground.unconfined else _HOLD_S, **wanted(ground)})
+        yield Planted(
+            find_harm, {"hold_s": 0.0 if ground.unconfined else _HOLD_S, **wanted(ground)}
+        )
 
     return plant
 
@@ -284,6 +286,12 @@ os.unlink("sparse")
         fills_box=True,
     ),
     Attack("disk_tmp_200MB", _FILL, _filling(lambda _: ["/tmp", "$TMPDIR"], _disk), fills_box=True),  # noqa: S108
+    Attack(
+        "disk_in_all_folders",
+        _FILL,
+        _filling(lambda _: [".", "$HOME", "$TMPDIR"], _disk),
+        fills_box=True,
+    ),
     Attack("fill_home", _FILL, _filling(lambda _: ["$HOME"], _disk), fills_box=True),
     Attack(
         "fill_devshm",
@@ -301,7 +309,7 @@ os.unlink("sparse")
         "fill_root",
         _FILL,
         _filling(
-            lambda _: ["/", "/etc", "/usr", "/var", "/var/tmp", "/run", "/opt", "/home", "/root"],
+            lambda _: ["/", "/etc", "/usr", "/var", "/run", "/opt", "/srv", "/home", "/root"],
             lambda ground: ground.fill_bytes,
         ),
         fills_box=True,
