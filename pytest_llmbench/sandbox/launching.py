@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ def server_command(interpreter: str, folder: str, call: str) -> list[str]:
     name, _, argument = function.partition(" ")
     path = f"import sys; sys.path.append({folder!r})"
     code = f"{path}; from inside import {module}; {module}.{name}({argument})"
-    return [interpreter, "-I", "-S", "-B", "-c", code]
+    # The first server leaves compiled modules, which spare all later ones a third of their start.
+    unwritten = ["-B"] if sys.dont_write_bytecode else []
+    return [interpreter, "-I", "-S", *unwritten, "-c", code]
 
 
 class LauncherClient:
