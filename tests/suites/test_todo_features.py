@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_llmbench.suites.round1.features import FEATURES, WHAT_IS_MISSING, find_features
 from todo_judging import ANSWERS
@@ -234,6 +236,7 @@ def test_sqlite_is_opened(source: str, *, expected: bool) -> None:
         "from tabulate import tabulate\nprint(tabulate(rows))",
         "print(json.dumps(rows, indent=2))",
         'for i, t in rows:\n    print(f"{i}. {t}")',
+        "for t, done in rows:\n    print(f\"{'x' if done else 'o'} {t}\")",
         'print("\\n".join(f"{i}: {t}" for i, t in rows))',
     ],
 )
@@ -262,3 +265,14 @@ def test_rows_as_they_come_are_not_pretty(source: str) -> None:
 def test_a_cut_program_has_no_more_features_than_the_whole(path: Path, part: float) -> None:
     source = path.read_text(encoding="utf-8")
     assert features(source[: int(len(source) * part)]) <= features(source)
+
+
+PIECES = [
+    *("def ", "add", "(", ")", ":", "\n", "    ", 'f"', '"', "{", "}", "'''", "x", "=", "#", "@"),
+    *("if ", "==", "match ", "case ", "\\", "\0", "é", "for ", "in ", "lambda", ";"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.text(max_size=200))
+def test_no_source_is_too_broken(source: str) -> None:
+    assert set(find_features([source])) == set(FEATURES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_llmbench.suites.round1.listing import find_marked, read_listing
 from pytest_llmbench.suites.round1.titles import make_titles
@@ -161,3 +163,22 @@ def test_titles_follow_from_their_seed_and_are_sorted() -> None:
     assert titles != make_titles("another", 4)
     assert list(titles) == sorted(titles)
     assert len({title[:6] for title in titles}) == 4
+
+
+PIECES = [
+    *(A, B, C, "Kilora", "parcel", "1", "2", "#", "[x]", "\n", " ", "|", "\x1b[9m", "\x1b", "İ"),
+    *("id: ", "2026-11-23", "5:49", "done", "-----", ")", ",", "(", "\u0336", "ß"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text(max_size=200))
+def test_no_output_is_too_odd(output: str) -> None:
+    listing = read_listing(output, TITLES)
+    assert find_marked(listing, listing) == frozenset()
+    assert set(listing.entries) <= set(TITLES)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", ["\n", "a", ") ", f"{A} 1 [", f"1 {A}\n", f"{A} 2026-", "=" * 9])
+def test_a_flood_is_read_in_no_time(piece: str) -> None:
+    assert set(read_listing(piece * 100_000, TITLES).entries) <= {A}

@@ -375,8 +375,9 @@ def _loop_bodies(lines: Lines) -> list[Line]:
 
 
 def _prints_labelled_row(line: Line) -> bool:
-    """Whether fields are set into a text of the program's own."""
+    """Whether fields are set into a text of the program's own, or with a mark that it chose."""
+    chooses = any(token.text == "else" for token in line.tokens)
     return any(
-        token.fields and re.search(r"[^\s{}]", token.text.replace("{}", ""))
+        token.fields and (chooses or re.search(r"[^\s{}]", token.text.replace("{}", "")))
         for token in line.strings()
     )

@@ -19,6 +19,9 @@ Marks: TypeAlias = Counter[str]
 SHORTEST_CUT = 8
 """A list may cut a title; what is left must be at least this long to tell which it is."""
 
+MOST_CHARS = 100_000
+"""No list of a few todos is longer; of a flood only the beginning is read."""
+
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _OTHER_ESCAPES = re.compile(
     r"\x1b(?:\[[0-9;?]*[A-Za-ln-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])"
@@ -87,7 +90,7 @@ class Listing:
 
 def read_listing(output: str, titles: Sequence[str]) -> Listing:
     """Find `titles` in the output of a program's list. No title may begin like another."""
-    lines = list(_clean_lines(output))
+    lines = list(_clean_lines(output[:MOST_CHARS]))
     found = {title: _find_lines(lines, title) for title in titles}
     shown = {title: at for title, at in found.items() if at}
     blocks = _find_blocks(lines, shown)
@@ -282,7 +285,7 @@ def _find_sections(
     blocks: Mapping[str, Sequence[int]],
 ) -> dict[str, Marks]:
     """The words of the headings that stand above each todo, since the todo before it."""
-    first_lines = {indexes[0]: title for title, indexes in shown.items()}
+    first_lines = {indexes[0] for indexes in shown.values()}
     details = {
         index for title, block in blocks.items() for index in block if index > shown[title][0]
     }
@@ -292,7 +295,9 @@ def _find_sections(
     for index, line in enumerate(lines):
         if index in first_lines:
             under, heading = heading or under, []
-            sections[first_lines[index]] = Counter(under)
+            sections |= {
+                title: Counter(under) for title, indexes in shown.items() if indexes[0] == index
+            }
         elif index not in details:
             heading += re.findall(r"[^\W\d_]{2,}", line.text.casefold())
     return sections
