@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_llmbench.extraction import Extraction, extract_files
     from pytest_llmbench.generation.result import Generation, Rate, Timing, Usage
+    from pytest_llmbench.given_tests import PytestResult
+    from pytest_llmbench.rubric import Rubric
     from pytest_llmbench.sandbox.protocol import Limits, ProgramResult
+    from pytest_llmbench.solution import Solution
 
 __version__ = "0.1.0"
 
@@ -19,7 +22,10 @@ _PUBLIC_NAMES = {
     "Generation": "pytest_llmbench.generation.result",
     "Limits": "pytest_llmbench.sandbox.protocol",
     "ProgramResult": "pytest_llmbench.sandbox.protocol",
+    "PytestResult": "pytest_llmbench.given_tests",
     "Rate": "pytest_llmbench.generation.result",
+    "Rubric": "pytest_llmbench.rubric",
+    "Solution": "pytest_llmbench.solution",
     "Timing": "pytest_llmbench.generation.result",
     "Usage": "pytest_llmbench.generation.result",
     "extract_files": "pytest_llmbench.extraction",
@@ -30,7 +36,10 @@ __all__ = [
     "Generation",
     "Limits",
     "ProgramResult",
+    "PytestResult",
     "Rate",
+    "Rubric",
+    "Solution",
     "Timing",
     "Usage",
     "extract_files",

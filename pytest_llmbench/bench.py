@@ -24,7 +24,7 @@ from pytest_llmbench.generation.live import LiveAnswerer
 from pytest_llmbench.live_line import LiveLine
 from pytest_llmbench.models import Model, ModelSpecError, resolve_models, suggest_alias
 from pytest_llmbench.providers.protocol import Endpoint, Patience, Provider
-from pytest_llmbench.results import Result
+from pytest_llmbench.results import Fault, Result
 from pytest_llmbench.sandbox.choose import choose_sandbox
 from pytest_llmbench.sandbox.protocol import Sandbox, SandboxError
 from pytest_llmbench.settings import Settings
@@ -386,7 +386,8 @@ def _write_result(work: Work, call: pytest.CallInfo[None]) -> Result | None:
         return None
     if call.excinfo.errisinstance(pytest.skip.Exception):
         return work.write_unscored(f"skipped: {call.excinfo.value}", "skipped")
-    return work.write_unscored(call.excinfo.exconly(tryshort=True).splitlines()[0], "suite")
+    fault: Fault = "surroundings" if call.excinfo.errisinstance(SandboxError) else "suite"
+    return work.write_unscored(call.excinfo.exconly(tryshort=True).splitlines()[0], fault)
 
 
 def _junit_properties(result: Result) -> list[tuple[str, object]]:

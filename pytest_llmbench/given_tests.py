@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatch
 from importlib.resources import files as package_files
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from pytest_llmbench.sandbox.protocol import Box, ProgramResult, SandboxError
@@ -102,6 +102,26 @@ def run_given_tests(
         timeout_s=timeout_s,
     )
     return _read_verdict(run, seal, selected)
+
+
+def read_given_tests(tests: Sequence[str | Path], folder: Path) -> dict[str, bytes]:
+    """The contents of test files and folders, by their place in the workspace.
+
+    A file lies there by its name, a folder's files by their paths within it. Relative paths start
+    at `folder`. Raises GivenTestsError for what is not there.
+    """
+    given: dict[str, bytes] = {}
+    for test in tests:
+        path = folder / test
+        if path.is_dir():
+            files = [each for each in sorted(path.rglob("*")) if each.is_file()]
+            kept = [each for each in files if "__pycache__" not in each.parts]
+            given |= {each.relative_to(path).as_posix(): each.read_bytes() for each in kept}
+        elif path.is_file():
+            given[path.name] = path.read_bytes()
+        else:
+            raise GivenTestsError(f"given tests: there is no {path}")
+    return given
 
 
 def _select_tests(files: Mapping[str, bytes]) -> list[str]:

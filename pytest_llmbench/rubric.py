@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmbench.given_tests import GivenTestsError
 from pytest_llmbench.results import Check, ProgramRun
+from pytest_llmbench.sandbox.protocol import SandboxError
 
 if TYPE_CHECKING:
     from pytest_llmbench.generation.clock import Clock
@@ -62,6 +64,9 @@ class Rubric:
         message: str | None = None
         try:
             yield
+        except (SandboxError, GivenTestsError) as fault:
+            message = tell_failure(fault)
+            raise  # says nothing about the answer
         except (Exception, pytest.fail.Exception) as failure:
             message = tell_failure(failure)
             if _is_timeout(failure):

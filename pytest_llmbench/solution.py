@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from pytest_llmbench.extraction import Extraction
+from pytest_llmbench.given_tests import PytestResult, read_given_tests, run_given_tests
 from pytest_llmbench.results import ProgramRun
 from pytest_llmbench.rubric import Notebook
-from pytest_llmbench.sandbox.protocol import Box, Limits, ProgramResult
+from pytest_llmbench.sandbox.protocol import Box, ProgramResult, Sandbox
 from pytest_llmbench.tasks import Task
 
 EVIDENCE_CHARS = 4_000
@@ -32,17 +35,14 @@ class Solution:
         self,
         task: Task,
         extraction: Extraction,
-        open_box: Callable[[Limits], Box],
-        python: Callable[[], str],
+        sandbox: Callable[[], Sandbox],
         notebook: Notebook,
     ) -> None:
         self._task = task
         self._extraction = extraction
-        self._open_box = open_box
-        self._python = python
+        self._sandbox = sandbox
         self._notebook = notebook
         self._box: Box | None = None
-        self.limits = Limits()
 
     @property
     def files(self) -> Mapping[str, str]:
@@ -91,7 +91,7 @@ class Solution:
             return self._note(
                 ProgramResult((entry, *argv), NO_FILE_EXIT_CODE, "", f"{missing}\n", 0.0)
             )
-        return self.exec(self._python(), entry, *argv, stdin=stdin, timeout=timeout, env=env)
+        return self.exec(self.python, entry, *argv, stdin=stdin, timeout=timeout, env=env)
 
     def exec(
         self,
@@ -109,18 +109,42 @@ class Solution:
         )
         return self._note(result)
 
+    def run_pytest(self, *tests: str | Path, timeout: float | None = None) -> PytestResult:
+        """Run the suite's own tests on the answer, in a box of their own.
+
+        `tests` are files or folders, relative to the suite's file or absolute. They are laid over
+        the answer's files: a folder with what is in it, a file by its name. The tests that count
+        are known before the answer is read, and the verdict comes from where it cannot write.
+        Raises GivenTestsError when the tests themselves are at fault.
+        """
+        sandbox = self._sandbox()
+        box = sandbox.open_box(self._task.limits, readable=[Path(sys.prefix)])
+        try:
+            box.write_files(self._as_bytes())
+            given = read_given_tests(tests, self._task.folder)
+            python = sandbox.python(libraries=True)
+            result = run_given_tests(box, given, python=python, timeout_s=timeout)
+        finally:
+            box.close()
+        self._note(result)
+        return result
+
     @property
     def python(self) -> str:
         """The interpreter's path as programs in the box see it: what to start with `exec`."""
-        return self._python()
+        return self._sandbox().python(libraries=self._task.libraries)
 
     @property
     def box(self) -> Box:
         """The box, with the answer's files in it."""
         if self._box is None:
-            self._box = self._open_box(self.limits)
-            self._box.write_files({path: text.encode() for path, text in self.files.items()})
+            readable = [Path(sys.prefix)] if self._task.libraries else []
+            self._box = self._sandbox().open_box(self._task.limits, readable=readable)
+            self._box.write_files(self._as_bytes())
         return self._box
+
+    def _as_bytes(self) -> dict[str, bytes]:
+        return {path: text.encode(errors="replace") for path, text in self.files.items()}
 
     def close(self) -> None:
         """Remove the box and all that is in it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_llmbench.models import Model, ModelSpecError, checked_label
+from pytest_llmbench.sandbox.protocol import Limits
 
 DEFAULT_PROMPT = "default"
 DEFAULT_ENTRY = "solution.py"
@@ -24,6 +25,8 @@ KEYWORDS = (
     "max_tokens",
     "reference",
     "name",
+    "limits",
+    "libraries",
 )
 FENCE = "~" * 8
 
@@ -48,6 +51,12 @@ class Task:
     max_tokens: int | None = None
     reference: str | None = None
     """The suite's own solution, as the text of an answer."""
+    limits: Limits = field(default_factory=Limits)
+    """What each run of the answer's program may use."""
+    libraries: bool = False
+    """Whether the program may import what is installed beside pytest."""
+    folder: Path = field(default_factory=Path, compare=False)
+    """Where the suite's file lies, which its paths are relative to."""
 
     def prompt_digests(self) -> dict[str, str]:
         """Prompt name → `sha256:…` of what is sent: system text and prompt."""
@@ -119,6 +128,9 @@ def read_task(marks: Sequence[Mapping[str, Any]], *, function: str, folder: Path
         defines=_names(given, "defines"),
         max_tokens=_read_max_tokens(given.get("max_tokens")),
         reference=_read_reference(given.get("reference"), entry, folder),
+        limits=_read_limits(given.get("limits", {})),
+        libraries=_read_libraries(given.get("libraries", False)),
+        folder=folder,
     )
 
 
@@ -207,6 +219,27 @@ def _read_max_tokens(value: Any) -> int | None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise TaskError(f"llm_task(max_tokens={value!r}): expected a whole number of at least 1")
+    return value
+
+
+def _read_limits(values: Any) -> Limits:
+    known = {each.name: type(each.default) for each in fields(Limits)}
+    if not isinstance(values, Mapping):
+        raise TaskError(f"llm_task(limits={values!r}): expected a dict such as {{'time_s': 30}}")
+    for name, value in values.items():
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            guess = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise TaskError(f"llm_task(limits=…): there is no limit {name!r}; {guess}")
+        kinds = (int, float) if known[name] is float else (int,)
+        if not isinstance(value, kinds) or isinstance(value, bool) or value <= 0:
+            raise TaskError(f"llm_task(limits=…): {name!r} is {value!r}; expected a number above 0")
+    return Limits(**values)
+
+
+def _read_libraries(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TaskError(f"llm_task(libraries={value!r}): expected True or False")
     return value
 
 

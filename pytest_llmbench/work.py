@@ -114,14 +114,7 @@ class Work:
             defines=task.defines,
             stop_reason=stop_reason,
         )
-        sandbox = self._workshop.sandbox
-        return Solution(
-            task,
-            self._extraction,
-            open_box=lambda limits: sandbox().open_box(limits),
-            python=lambda: sandbox().python(),
-            notebook=self._notebook,
-        )
+        return Solution(task, self._extraction, self._workshop.sandbox, self._notebook)
 
     def judge(self) -> str | None:
         """Why this item failed; None when its own checks reach the threshold."""

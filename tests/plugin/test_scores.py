@@ -225,7 +225,7 @@ def test_faults_of_the_suite_are_unscored_and_what_never_ran_earns_nothing(
     assert [(each["name"], each["passed"]) for each in broken["checks"]] == [
         ("never passes", False)
     ]
-    assert broken["checks"][0]["message"].startswith("KeyError: 'in the check' (line 13 of ")
+    assert broken["checks"][0]["message"] == "KeyError: 'in the check' (line 11 of test_faults.py)"
 
 
 def test_samples_and_prompts_make_items_of_their_own(
@@ -252,3 +252,51 @@ def test_samples_and_prompts_make_items_of_their_own(
         ]
     )
     result.assert_outcomes(deselected=2)
+
+
+GIVEN = """
+import pytest
+
+@pytest.mark.llm_task(
+    prompt="Write add(a, b) in adder.py.",
+    entry="adder.py",
+    reference="def add(a, b):\\n    return a + b\\n",
+    limits={"time_s": 20},
+)
+def test_adder(solution, rubric):
+    done = solution.run_pytest("given", timeout=15)
+    for name, outcome in done.tests.items():
+        with rubric.check("tests", name.rpartition("::")[2]):
+            assert outcome == "passed"
+    with rubric.check("tests", "all ran"):
+        assert (done.total, done.errors) == (2, 0)
+"""
+
+
+def test_given_tests_judge_an_answer(
+    project: pytest.Pytester, run_bench: RunBench, answers: WriteAnswers
+) -> None:
+    """The suite's tests decide, whatever the answer brings along to be found instead."""
+    project.makepyfile(test_adder=GIVEN)
+    answers(
+        "given",
+        {
+            "check_adder_test.py": "from adder import add\n\n\ndef test_small():\n"
+            "    assert add(1, 2) == 3\n\n\ndef test_negative():\n    assert add(-1, -2) == -3\n"
+        },
+    )
+    answers(
+        "wrong",
+        {
+            "adder.md": "```python adder.py\ndef add(a, b):\n    return abs(a) + abs(b)\n```\n"
+            "```python conftest.py\ndef pytest_collection_modifyitems(items):\n"
+            "    items.clear()\n```\n"
+        },
+    )
+    answers("quits", {"adder.md": "```python\nimport os\nos._exit(0)\n```\n"})
+    run_bench("--llm-models=reference,file/wrong,file/quits", "--llm-report=out.json")
+    scores = {
+        result["model"]: round(result["score"], 1)
+        for result in read_report(project.path / "out.json")["results"]
+    }
+    assert scores == {"reference": 100.0, "file/wrong": 66.7, "file/quits": 0.0}
