@@ -7,13 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
-from pytest_llmbench.reports.run import Run
+from pytest_llmbench.reports.run import Environment, ModelRecord, Run, TaskRecord
 from pytest_llmbench.reports.summary import Summary, summarize
 from pytest_llmbench.results import Result
 
 SCHEMA_VERSION = 1
+
+Record = TypeVar("Record")
+
+
+class ReportError(ValueError):
+    """A report that cannot be read; its text says what is wrong with it."""
 
 
 def build_document(run: Run) -> dict[str, Any]:
@@ -50,11 +56,41 @@ def json_lines(summary: Summary) -> Iterator[str]:
     yield "}\n"
 
 
+def read_document(document: Any) -> Run:
+    """The run that a report tells of; what a report leaves out (texts, outputs) is empty.
+
+    Raises ReportError, with one clean line.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("schema_version"), int):
+        raise ReportError("it is no report of pytest-llmbench: it has no schema_version")
+    version = document["schema_version"]
+    if version > SCHEMA_VERSION:
+        raise ReportError(
+            f"it has schema version {version}, this pytest-llmbench reads up to {SCHEMA_VERSION}; "
+            "upgrade pytest-llmbench"
+        )
+    try:
+        return Run(
+            environment=_pick(Environment, document["environment"]),
+            models={name: _pick(ModelRecord, each) for name, each in document["models"].items()},
+            tasks={name: _pick(TaskRecord, each) for name, each in document["tasks"].items()},
+            results=tuple(map(Result.from_json, document["results"])),
+            fail_under=document["fail_under"],
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ReportError(f"it is no report of pytest-llmbench: {error!r}") from None
+
+
 def load_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the report."""
     text = files(__package__).joinpath("report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
+
+
+def _pick(record: type[Record], data: Mapping[str, Any]) -> Record:
+    kind: object = record
+    return record(**{name: data[name] for name in _field_names(kind) if name in data})
 
 
 def _member(key: str, value: Any, end: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from pytest_llmbench.results import Diagnosis, Result
 
@@ -53,7 +54,7 @@ def _trouble(model: str, results: Sequence[Result]) -> Trouble:
     causes = _causes(scored)
     return Trouble(
         model=model,
-        points_lost=sum(cause.points_lost for cause in causes),
+        points_lost=fsum(cause.points_lost for cause in causes),
         causes=causes,
         gaps=_gaps(result for result in results if result.score is None),
     )
@@ -69,7 +70,7 @@ def _causes(scored: Sequence[Result]) -> tuple[Cause, ...]:
         Cause(
             code=code,
             message=max(cases, key=lambda case: case[1].points_lost)[1].message,
-            points_lost=sum(weight * each.points_lost for weight, each in cases),
+            points_lost=fsum(weight * each.points_lost for weight, each in cases),
             results=len(cases),
         )
         for code, cases in found.items()

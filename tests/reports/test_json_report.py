@@ -9,12 +9,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_llmbench.reports.json_report import build_document, load_schema
+from pytest_llmbench.reports.json_report import (
+    ReportError,
+    build_document,
+    load_schema,
+    read_document,
+)
 from pytest_llmbench.reports.run import Run
 from pytest_llmbench.reports.summary import summarize
 from pytest_llmbench.reports.writing import write_report
 from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
+GOLDEN = Path(__file__).parent / "golden"
 VALIDATOR = jsonschema.Draft202012Validator(load_schema())
 
 
@@ -115,3 +121,83 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_and_no_rest(tmp_path
     with pytest.raises(OSError, match="taken"):
         write_report(tmp_path / "taken.json", summarize(small_run()))
     assert [each.name for each in tmp_path.iterdir()] == ["taken.json"]
+
+
+def golden_run() -> Run:
+    """The run that the golden reports tell of: never changed, at most added to under a new name."""
+    checks = make_checks({"functional": [("EOFError: EOF when reading a line", None)] * 7})
+    thinker = make_generation(
+        ttft_s=1.2,
+        ttfo_s=28.2,
+        thinking_s=27.0,
+        total_s=30.91,
+        output_tokens=4096,
+        thinking_tokens=3700,
+        tokens_per_s=132.5,
+        tokens_per_s_method="e2e",
+        tokens_per_s_reason="the start of thinking was not seen",
+        cost_usd=0.02,
+        replayed=True,
+    )
+    return make_run(
+        make_result("devstral"),
+        make_result("devstral", sample=1),
+        make_result("qwen", checks=checks, generation=thinker),
+        make_unscored("sonnet"),
+    )
+
+
+def assert_keeps(new: Any, old: Any, where: str) -> None:
+    """All that the old document says, the new one says too, in the same place; it may add keys.
+
+    How sentences are worded is free.
+    """
+    if where.endswith((".text", ".message", ".verdict")):
+        assert type(new) is type(old), where
+    elif isinstance(old, dict):
+        for key, value in old.items():
+            assert key in new, f"{where}.{key} is gone"
+            assert_keeps(new[key], value, f"{where}.{key}")
+    elif isinstance(old, list):
+        assert len(new) == len(old), where
+        for position, value in enumerate(old):
+            assert_keeps(new[position], value, f"{where}[{position}]")
+    else:
+        assert type(new) is type(old), where
+        assert new == (pytest.approx(old) if isinstance(old, float) else old), where
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("report-*.json")), ids=lambda path: path.name)
+def test_what_an_earlier_version_wrote_is_still_written_and_still_valid(path: Path) -> None:
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    VALIDATOR.validate(golden)
+    assert_keeps(build_document(golden_run()), golden, "report")
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("report-*.json")), ids=lambda path: path.name)
+def test_a_report_of_an_earlier_version_is_read(path: Path) -> None:
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    again = build_document(read_document(golden))
+    assert again["results"] == golden["results"]
+    assert_keeps(again["scoreboard"], golden["scoreboard"], "scoreboard")
+
+
+def test_there_is_a_golden_report() -> None:
+    assert [path.name for path in sorted(GOLDEN.glob("*.json"))] == ["report-1.json"]
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        (
+            {"schema_version": 2},
+            "it has schema version 2, this pytest-llmbench reads up to 1; upgrade pytest-llmbench",
+        ),
+        ([], "it is no report of pytest-llmbench: it has no schema_version"),
+        ({"schema_version": 1}, "it is no report of pytest-llmbench: KeyError('environment')"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_reason(document: Any, complaint: str) -> None:
+    with pytest.raises(ReportError) as caught:
+        read_document(document)
+    assert str(caught.value) == complaint

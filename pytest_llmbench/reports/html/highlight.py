@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from html import escape
 from typing import Any
 
 from pytest_llmbench.reports.html.markup import MAX_TEXT_CHARS, text
+from pytest_llmbench.reports.safe_text import escape_controls
 
 
 def highlight(source: str, path: str) -> str:
@@ -13,8 +16,8 @@ def highlight(source: str, path: str) -> str:
     if not path.endswith(".py") or len(source) > MAX_TEXT_CHARS:
         return text(source)
     return "".join(
-        f'<i class="{style}">{text(piece)}</i>' if style else text(piece)
-        for style, piece in _merge(_read_tokens(source))
+        f'<i class="{style}">{escape(piece)}</i>' if style else escape(piece)
+        for style, piece in _merge(_read_tokens(escape_controls(source)))
     )
 
 
@@ -25,6 +28,7 @@ def _read_tokens(source: str) -> Iterator[tuple[str, str]]:
         yield _style(kind), piece
 
 
+@cache
 def _style(kind: Any) -> str:
     from pygments import token  # noqa: PLC0415  # see above
 

@@ -10,7 +10,7 @@ from pytest_llmbench.reports.html.highlight import highlight
 from pytest_llmbench.reports.html.markup import MAX_TEXT_CHARS, element, text
 from pytest_llmbench.results import Evidence, ProgramRun, Result
 
-BUDGET_CHARS = 8_000_000
+BUDGET_CHARS = 5_000_000
 """Of all parts together, about: what a browser opens without a pause."""
 MARKUP_PER_CHAR = 1.8
 """Coloured code takes this much more room than the code itself."""
