@@ -294,7 +294,8 @@ def test_given_tests_judge_an_answer(
         },
     )
     answers("quits", {"adder.md": "```python\nimport os\nos._exit(0)\n```\n"})
-    run_bench("--llm-models=reference,file/wrong,file/quits", "--llm-report=out.json")
+    models = "--llm-models=reference,file/wrong,file/quits"
+    run_bench("test_adder.py", models, "--llm-report=out.json")
     scores = {
         result["model"]: round(result["score"], 1)
         for result in read_report(project.path / "out.json")["results"]
