@@ -18,7 +18,7 @@ _NEWEST_ABI = 7
 _RESTRICTIONS = (
     "no sockets, not even on loopback",
     "no multiprocessing pools, queues and locks (they need /dev/shm)",
-    "chmod and utime report success without effect",
+    "chmod and utime change nothing",
     "/tmp is not writable (TMPDIR is)",  # noqa: S108 - a name in a sentence
 )
 _NO_SIGNALS = "no signals, not even to own child processes"

@@ -247,17 +247,11 @@ _OTHERS_OBJECTS = [
 ]
 """Objects and attributes that Landlock does not govern and a namespace would hide."""
 
-_PRETENDED = [
-    "chmod",
-    "fchmod",
-    "fchmodat",
-    "fchmodat2",
-    "utime",
-    "utimes",
-    "utimensat",
-    "futimesat",
-]
+_PRETENDED = ["chmod", "fchmod", "fchmodat", "fchmodat2"]
 """Reported as done without being done, so that copying a file with its attributes works."""
+
+# name: the places of the path and of the times among its arguments
+_TIME_SETTERS = {"utime": (0, 1), "utimes": (0, 1), "utimensat": (1, 2), "futimesat": (1, 2)}
 
 _NETWORK = ["socket", "connect", "bind", "listen", "accept", "accept4"]
 
@@ -357,6 +351,8 @@ class _Filter:
     def refuse_shared(self, landlock_abi: int) -> _Filter:
         self._refuse(_OTHERS_OBJECTS, errno.EPERM)
         self._refuse(_PRETENDED, 0)
+        for name, (path, times) in _TIME_SETTERS.items():
+            self._pretend_to_set_times(name, path, times)
         self._refuse(_NETWORK, errno.EACCES)
         # An unconnected datagram socket could send to any socket of the machine by its path.
         self._allow_values("socketpair", 0, (_AF_UNIX,), errno.EACCES)
@@ -425,6 +421,21 @@ class _Filter:
         masking = [] if mask is None else [_statement(_AND, mask)]
         refusal = [_statement(_RETURN, _answer(error))]
         self._for_call(name, [self._load(argument), *masking, *tests, *refusal])
+
+    def _pretend_to_set_times(self, name: str, path: int, times: int) -> None:
+        """As `_PRETENDED`; but the setting to now of a file by its name fails.
+
+        With that, and no other call, Python's `Path.touch` asks whether the file exists.
+        """
+        rule = [
+            self._load(times),
+            _statement(_JUMP_EQUAL, 0, 0, 3),
+            self._load(path),
+            _statement(_JUMP_EQUAL, 0, 1, 0),
+            _statement(_RETURN, _answer(errno.EPERM)),
+            _statement(_RETURN, _answer(0)),
+        ]
+        self._for_call(name, rule)
 
     def _for_call(self, name: str, rule: list[bytes]) -> None:
         for number in self._known([name]):

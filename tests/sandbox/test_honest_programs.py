@@ -98,10 +98,11 @@ os.link("a", "one/hard")
 os.symlink("a", "soft")
 shutil.move("one", os.path.expanduser("~/one"))
 pathlib.Path("a").touch()
+pathlib.Path("new").touch()
 shutil.rmtree(os.path.expanduser("~/one"))
 print(sorted(os.listdir()))
 """,
-        "['a', 'program.py', 'soft']",
+        "['a', 'new', 'program.py', 'soft']",
     ),
     "asyncio": (
         """

@@ -34,12 +34,12 @@ def test_signal(run_python: RunPython, number: int) -> None:
 
 def test_time_limit(run_python: RunPython) -> None:
     """A program that hangs is stopped, and what it had written is kept."""
-    result = run_python("print('begun', flush=True)\nwhile True: pass", timeout_s=0.5)
+    result = run_python("print('begun', flush=True)\nwhile True: pass", timeout_s=1.5)
     assert result.timed_out
     assert result.returncode is None
-    assert result.limit == "time: 0.5 s"
+    assert result.limit == "time: 1.5 s"
     assert result.stdout == "begun\n"
-    assert 0.5 <= result.duration_s < 1.5
+    assert 1.5 <= result.duration_s < 2.5
 
 
 def test_ignored_termination_signals_change_nothing(run_python: RunPython) -> None:
@@ -102,7 +102,7 @@ def test_output_of_exactly_the_limit_is_whole(run_python: RunPython) -> None:
 
 
 def test_endless_output_ends_with_the_time_limit(run_python: RunPython) -> None:
-    result = run_python("while True: print('y' * 1000)", timeout_s=0.7, output_bytes=5000)
+    result = run_python("while True: print('y' * 1000)", timeout_s=2, output_bytes=5000)
     assert result.timed_out
     assert result.output_truncated
     assert len(result.stdout) == 5000

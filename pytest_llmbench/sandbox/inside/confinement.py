@@ -48,6 +48,9 @@ def serve_box(plan: dict[bytes, bytes], folder: str) -> None:
         os.mkdir(path, 0o700)
     if not alone:
         place.processes_in_use = _ThreadCount().now
+        if os.geteuid() == 0:
+            # The kernel does not limit the processes of root.
+            place.look_every_s = programs.LOOK_OFTEN_S
     if confined:
         place.confine = _Confinement(plan, folder, readable).enter
     kernel.hide_memory()

@@ -13,12 +13,13 @@ from . import files, tree
 
 _FIRST_LOOK_S = 0.008
 _LOOK_EVERY_S = 0.015
-_LOOK_OFTEN_S = 0.003
+LOOK_OFTEN_S = 0.003
 _MANY_PROCESSES = 16
 _LONGEST_SHARE = 4
 """Looking may take a fourth of the time."""
 _DRAIN_S = 0.25
 _CHUNK = 1 << 16
+_OPEN, _CLOSED = 0o700, 0o000
 _OPEN_FILES = 256
 _ADDRESS_SPACE = 1 << 31
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -54,7 +55,7 @@ class Bounds:
 class Place:
     """Where a box lies and how its processes are told from others."""
 
-    __slots__ = ("confine", "folder", "mounts", "processes_in_use", "tree", "work")
+    __slots__ = ("confine", "folder", "look_every_s", "mounts", "processes_in_use", "tree", "work")
 
     def __init__(
         self,
@@ -69,8 +70,19 @@ class Place:
         """File systems of the box alone."""
         self.processes_in_use = _none_in_use
         """How many processes the kernel already counts against this user."""
+        self.look_every_s = _LOOK_EVERY_S
         self.confine = _do_nothing
         """The last step of a program's process before it becomes the program."""
+
+    def unlock(self) -> None:
+        """Open the box's folder to its user, for a request's time."""
+        if self.folder:
+            os.chmod(self.folder, _OPEN)  # noqa: PTH101 - no pathlib in here
+
+    def lock(self) -> None:
+        """Close it again: other boxes' programs may be the same user's."""
+        if self.folder:
+            os.chmod(self.folder, _CLOSED)  # noqa: PTH101 - no pathlib in here
 
     def measure(self, pids: list[int]) -> tuple[int, int]:
         """Bytes and files that the box holds, with what its processes have deleted but keep
@@ -212,7 +224,7 @@ class _Watch:
         """How long nothing needs to be done unless something happens."""
         until = min(self._deadline, self._next_look) - time.monotonic()
         if not exact:
-            until = min(until, _LOOK_OFTEN_S)
+            until = min(until, LOOK_OFTEN_S)
         return max(0.0, until * 1000)
 
     def look(self) -> str:
@@ -226,7 +238,9 @@ class _Watch:
         limit = self._weigh(pids)
         cost = time.monotonic() - now
         often = len(pids) > _MANY_PROCESSES
-        pause = max(_LOOK_OFTEN_S if often else _LOOK_EVERY_S, cost * (_LONGEST_SHARE - 1))
+        pause = max(
+            LOOK_OFTEN_S if often else self._place.look_every_s, cost * (_LONGEST_SHARE - 1)
+        )
         self._next_look = now + cost + pause
         return limit
 

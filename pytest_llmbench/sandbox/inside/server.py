@@ -19,7 +19,10 @@ def serve(
             request = frames.read_frame(control_in, _LARGEST_REQUEST)
             if request is None:
                 return
-            frames.write_frame(control_out, _answer(place, bounds, request, control_in))
+            place.unlock()
+            reply = _answer(place, bounds, request, control_in)
+            place.lock()
+            frames.write_frame(control_out, reply)
         except (frames.BrokenFrameError, programs.AbandonedError):
             return
 
