@@ -145,6 +145,13 @@ def test_models_that_never_miss_are_not_known_to_be_equal() -> None:
     assert found.samples_needed == 65
 
 
+def test_rounding_is_no_difference() -> None:
+    """Means of 3 and of 7 equal scores may differ in the last bit."""
+    found = compare([[100 / 3] * 3, [200 / 7] * 3], [[100 / 3] * 7, [200 / 7] * 7])
+    assert found.difference == pytest.approx(0.0, abs=1e-12)
+    assert not found.different
+
+
 def test_five_tasks_with_one_sample_can_never_be_told_apart() -> None:
     """Even 100 against 0 throughout: one of 16 pairs of equal models does that, as it were."""
     found = compare([[100.0]] * 5, [[0.0]] * 5)

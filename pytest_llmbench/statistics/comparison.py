@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import add
-from statistics import NormalDist, fmean, variance
+from statistics import NormalDist, fmean
 from typing import TypeAlias
 
 from pytest_llmbench.statistics.rates import ERROR_RATE, FEWEST_SAMPLES
@@ -28,14 +28,14 @@ _MOST_DIVISIONS = 1_000
 _FEWEST_DIVISIONS = 100
 _MOST_ENUMERATED = 20_000
 _MOST_DRAWS = 4_000
-_FEWEST_DRAWS = 1_000
+_FEWEST_DRAWS = 400
 _WORK = 200_000
 """Random numbers drawn for one comparison, about; the more scores, the fewer divisions."""
 _DIGITS = 7
-_ROUNDING = 10**-_DIGITS
-_MID_P_LIMIT = 0.04
-"""Below ERROR_RATE, so that the rate stays under it with random divisions too; halved ties
-give back to coarse scores what the exact test takes from them."""
+_ROUNDING = 1e-7
+_SHARE_LEFT_OUT = 0.9
+_LEVEL_OF_TEST = 0.045
+"""Below ERROR_RATE, to stay under it where divisions are drawn and not enumerated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ def compare_scores(
     if not tasks:
         return None
     difference = fmean(fmean(ours) - fmean(theirs) for ours, theirs in tasks)
-    critical = _critical_difference(tasks, abs(difference))
-    different = abs(difference) > critical + _ROUNDING
+    margin = _critical_margin(tasks)
+    different = abs(difference) > margin
     interval = _interval(tasks, difference)
     if interval is not None:
-        interval = _agreeing(interval, difference, critical, different=different)
+        interval = _agreeing(interval, difference, margin, different=different)
     pairs = sum(min(len(ours), len(theirs)) for ours, theirs in tasks)
     settled = different or (interval is not None and _within(interval, settle_points))
     return ScoreComparison(
@@ -85,51 +85,55 @@ def compare_scores(
     )
 
 
-def _critical_difference(tasks: Sequence[TaskPair], observed: float) -> float:
+def _critical_margin(tasks: Sequence[TaskPair]) -> float:
     """The greatest difference that equal models show too often to call it one.
 
     Where models are equal, a task's scores could as well have come in any other division
-    between the two: a permutation test, stratified by task. `observed` counts as one of the
-    divisions where they are drawn, which keeps the level.
+    between the two: a permutation test, stratified by task. Divisions are ranked by their
+    difference in standard errors; by the difference alone, coarse scores would tie.
     """
     varied = [(ours, theirs) for ours, theirs in tasks if min(*ours, *theirs) < max(*ours, *theirs)]
+    if not varied:
+        return _ROUNDING
+    observed = sum(
+        (_divisions([sum(ours)], len(ours), [*ours, *theirs])[0] for ours, theirs in varied), 0j
+    )
     totals = _enumerated(varied)
     if not totals:
         rng = random.Random(0)  # noqa: S311 - the same samples must give the same answer
-        totals = [*_drawn(varied, rng), observed * len(tasks)]
-    sizes = Counter(round(abs(total) / len(tasks), _DIGITS) for total in totals)
+        totals = [*_drawn(varied, rng), observed]
+    ratios = Counter(round(abs(total.real) / math.sqrt(total.imag), _DIGITS) for total in totals)
     greater = 0
-    for size in sorted(sizes, reverse=True):
-        p_value = (greater + sizes[size]) / len(totals)
-        mid_p_value = (greater + sizes[size] / 2) / len(totals)
-        if p_value > ERROR_RATE or mid_p_value > _MID_P_LIMIT:
+    for ratio in sorted(ratios, reverse=True):
+        greater += ratios[ratio]
+        if greater > _LEVEL_OF_TEST * len(totals):
             break
-        greater += sizes[size]
-    return size
+    standard_error = math.sqrt(observed.imag)
+    return (ratio + _ROUNDING) * standard_error / len(tasks)
 
 
-def _enumerated(tasks: Sequence[TaskPair]) -> list[float]:
-    """The sum of the tasks' differences for each division of their scores; empty if too many."""
+def _enumerated(tasks: Sequence[TaskPair]) -> list[complex]:
+    """The sum over tasks, for each division of their scores; empty if there are too many."""
     divisions = math.prod(_count_divisions(*task) for task in tasks)
     if divisions > _MOST_ENUMERATED:
         return []
-    totals = [0.0]
+    totals = [0j]
     for task in tasks:
-        totals = [total + each for total in totals for each in _all_differences(*task)]
+        totals = [total + each for total in totals for each in _all_divisions(*task)]
     return totals
 
 
-def _drawn(tasks: Sequence[TaskPair], rng: random.Random) -> list[float]:
+def _drawn(tasks: Sequence[TaskPair], rng: random.Random) -> list[complex]:
     """The same for random divisions."""
     samples = sum(len(ours) + len(theirs) for ours, theirs in tasks)
     divisions = min(max(_WORK // samples, _FEWEST_DIVISIONS), _MOST_DIVISIONS)
     draws = min(max(_WORK // len(tasks), _FEWEST_DRAWS), _MOST_DRAWS)
-    totals = [0.0] * draws
+    totals = [0j] * draws
     for task in tasks:
         if _count_divisions(*task) <= _MOST_DIVISIONS:
-            table = _all_differences(*task)
+            table = _all_divisions(*task)
         else:
-            table = _random_differences(*task, divisions, rng)
+            table = _random_divisions(*task, divisions, rng)
         totals = list(map(add, totals, rng.choices(table, k=draws)))
     return totals
 
@@ -138,24 +142,31 @@ def _count_divisions(ours: Sequence[float], theirs: Sequence[float]) -> int:
     return math.comb(len(ours) + len(theirs), len(ours))
 
 
-def _all_differences(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """The difference of means for each division of a task's scores between the models."""
+def _all_divisions(ours: Sequence[float], theirs: Sequence[float]) -> list[complex]:
     pool = [*ours, *theirs]
-    parts = itertools.combinations(pool, len(ours))
-    return _differences(map(sum, parts), len(ours), pool)
+    return _divisions(map(sum, itertools.combinations(pool, len(ours))), len(ours), pool)
 
 
-def _random_differences(
+def _random_divisions(
     ours: Sequence[float], theirs: Sequence[float], count: int, rng: random.Random
-) -> list[float]:
+) -> list[complex]:
     pool = [*ours, *theirs]
-    size = len(ours)
-    return _differences((sum(rng.sample(pool, size)) for _ in range(count)), size, pool)
+    sums = (sum(rng.sample(pool, len(ours))) for _ in range(count))
+    return _divisions(sums, len(ours), pool)
 
 
-def _differences(sums: Iterable[float], size: int, pool: Sequence[float]) -> list[float]:
+def _divisions(sums: Iterable[float], size: int, pool: Sequence[float]) -> list[complex]:
+    """For divisions in which one model has `size` scores of the pool, with these sums: the
+    difference of means as real part and its variance as imaginary part, as both add up.
+
+    The variance leaves out most of what the difference explains, as a t test does. Without all
+    of it, nothing would be left where the scores fall apart in two.
+    """
     rest, total = len(pool) - size, math.fsum(pool)
-    return [each / size - (total - each) / rest for each in sums]
+    explained = _SHARE_LEFT_OUT / (len(pool) - 1)
+    null_variance = _variance(pool) * (1 / size + 1 / rest)
+    differences = (each / size - (total - each) / rest for each in sums)
+    return [complex(each, null_variance - explained * each * each) for each in differences]
 
 
 def _interval(tasks: Sequence[TaskPair], difference: float) -> Interval | None:
@@ -190,9 +201,7 @@ def _stratified_interval(tasks: Sequence[TaskPair], difference: float) -> Interv
     return random_weights_interval(atoms, worst=worst, best=best)
 
 
-def _agreeing(
-    interval: Interval, difference: float, critical: float, *, different: bool
-) -> Interval:
+def _agreeing(interval: Interval, difference: float, margin: float, *, different: bool) -> Interval:
     """The interval, with 0 in or out as the test decided.
 
     An interval holds the differences that were not rejected, and 0 has a sharper test than
@@ -201,7 +210,6 @@ def _agreeing(
     low, high = interval
     if (low <= 0.0 <= high) == (not different):
         return interval
-    margin = critical if different else max(critical, abs(difference))
     if difference > 0:
         return difference - margin, high
     return low, difference + margin
@@ -228,12 +236,18 @@ def _samples_needed(tasks: Sequence[TaskPair], pairs: int, points: float) -> int
 def _variance_of_a_pair(tasks: Sequence[TaskPair]) -> float | None:
     """Variance of one sample of a minus one of b; None when nothing tells."""
     within = [
-        variance(ours) + variance(theirs)
+        _variance(ours) + _variance(theirs)
         for ours, theirs in tasks
         if min(len(ours), len(theirs)) >= FEWEST_SAMPLES
     ]
     if within:
         return fmean(within)
     if len(tasks) > 1:
-        return variance(fmean(ours) - fmean(theirs) for ours, theirs in tasks)
+        return _variance([fmean(ours) - fmean(theirs) for ours, theirs in tasks])
     return None
+
+
+def _variance(values: Sequence[float]) -> float:
+    """The unbiased one. That of the standard library is exact, and takes some 60 times as long."""
+    mean = fmean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
