@@ -13,6 +13,7 @@ answer as a program of its own are out of its reach.
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import secrets
@@ -82,7 +83,8 @@ def run_given_tests(
 
     Of the answer, pytest reads nothing: no conftest.py (those on the way to a given file are
     removed), no ini file, no module with the name of one of Python's or pytest's own. Plugins of
-    third parties are off.
+    third parties are off. Where the answer's programs have left no room for the tests, all of
+    them are errors.
 
     Raises GivenTestsError when the given tests cannot be collected, and SandboxError when the box
     cannot run pytest.
@@ -101,7 +103,7 @@ def run_given_tests(
         stdin=f"{len(order)}\n{order}{seal}".encode(),
         timeout_s=timeout_s,
     )
-    return _read_verdict(run, seal, selected)
+    return _read_verdict(run, seal, selected, tests)
 
 
 def read_given_tests(tests: Sequence[str | Path], folder: Path) -> dict[str, bytes]:
@@ -145,22 +147,42 @@ def _select_tests(files: Mapping[str, bytes]) -> list[str]:
     return named or python_files
 
 
-def _read_verdict(run: ProgramResult, seal: str, selected: Sequence[str]) -> PytestResult:
+def _read_verdict(
+    run: ProgramResult, seal: str, selected: Sequence[str], files: Mapping[str, bytes]
+) -> PytestResult:
     expected: list[str] | None = None
     outcomes: dict[str, tuple[TestOutcome, str]] = {}
     for kind, value in _sealed_lines(run.stdout, seal):
         if kind == "fault":
             raise GivenTestsError(f"given tests: not collectable without the answer: {value}")
+        if kind == "blocked":
+            return _judge_blocked(run, str(value), selected, files)
         if kind == "expected":
             expected = value
         elif kind == "outcome":
             name, outcome, reason = value
             outcomes[name] = (outcome, reason)
     if expected is None:
+        # The answer has not run yet, but what its programs left before counts for the limits.
+        if run.limit is not None and not run.timed_out and not run.out_of_memory:
+            return _judge_blocked(run, _describe_end(run), selected, files)
         end = _describe_end(run)
         raise SandboxError(f"given tests: the box cannot run pytest; {end}: {run.stderr[-2000:]}")
     silent: tuple[TestOutcome, str] = ("error", f"it did not report; {_describe_end(run)}")
-    verdict = {name: outcomes.get(name, silent) for name in expected}
+    return _result(run, selected, {name: outcomes.get(name, silent) for name in expected})
+
+
+def _judge_blocked(
+    run: ProgramResult, reason: str, selected: Sequence[str], files: Mapping[str, bytes]
+) -> PytestResult:
+    error: tuple[TestOutcome, str] = ("error", f"there is no room for it: {reason}")
+    names = [name for path in selected for name in _list_tests(path, files[path])]
+    return _result(run, selected, dict.fromkeys(names, error))
+
+
+def _result(
+    run: ProgramResult, selected: Sequence[str], verdict: Mapping[str, tuple[TestOutcome, str]]
+) -> PytestResult:
     facts: dict[str, Any] = {each.name: getattr(run, each.name) for each in fields(ProgramResult)}
     facts["argv"] = ("pytest", *selected)
     facts["stdout"] = run.stderr
@@ -168,6 +190,16 @@ def _read_verdict(run: ProgramResult, seal: str, selected: Sequence[str]) -> Pyt
         f"{name}: {reason}" for name, (_, reason) in verdict.items() if reason
     )
     return PytestResult(**facts, tests={name: outcome for name, (outcome, _) in verdict.items()})
+
+
+def _list_tests(path: str, source: bytes) -> Iterator[str]:
+    """The tests that are plain to see in a file, for when pytest cannot be asked."""
+    for node in ast.parse(source).body:
+        members = node.body if isinstance(node, ast.ClassDef) else [node]
+        prefix = f"{path}::{node.name}" if isinstance(node, ast.ClassDef) else path
+        for each in members:
+            if isinstance(each, ast.FunctionDef) and each.name.startswith("test"):
+                yield f"{prefix}::{each.name}"
 
 
 def _sealed_lines(text: str, seal: str) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,9 @@ the seal, which opens each of its lines, when its children no longer share its m
 
 from __future__ import annotations
 
+import ast
 import base64
+import contextlib
 import ctypes
 import importlib.abc
 import importlib.machinery
@@ -48,19 +50,32 @@ def main() -> int:
     forbid_inspection()
     order = read_order()
     files = {path: base64.b64decode(text) for path, text in order["files"].items()}
-    private = Path(tempfile.mkdtemp(prefix="given-tests-"))
     try:
-        clean = private / "clean"
-        lay(clean, files)
-        (private / "pytest.ini").write_text("[pytest]\n", "utf-8")
-        expected, fault = collect_apart(clean, files, order["tests"], private)
-        shutil.rmtree(clean)
-        lay(Path.cwd(), files)
-        for path in unwanted_conftests(Path.cwd(), files):
-            remove(path)
-        return judge(expected, fault, files, order["tests"], private)
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+        private = Path(tempfile.mkdtemp(prefix="given-tests-"))
+        expected, fault = prepare(private, files, order["tests"])
+    except OSError as error:  # what programs left there before leaves no room
+        say(read_seal(), "blocked", str(error))
+        return 1
+    if fault is not None:
+        say(read_seal(), "fault", fault)
+        return 1
+    return judge(expected, files, order["tests"], private)
+
+
+def prepare(
+    private: Path, files: Mapping[str, bytes], tests: Sequence[str]
+) -> tuple[list[str], str | None]:
+    """Collect the given tests by themselves, then lay them over the answer."""
+    clean = private / "clean"
+    clean.mkdir()
+    lay(clean, files)
+    (private / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    expected, fault = collect_apart(clean, files, tests, private)
+    shutil.rmtree(clean)
+    lay(Path.cwd(), files)
+    for path in unwanted_conftests(Path.cwd(), files):
+        move_aside(path)
+    return expected, fault
 
 
 def forbid_inspection() -> None:
@@ -98,18 +113,18 @@ def read_seal() -> str:
 
 
 def lay(root: Path, files: Mapping[str, bytes]) -> None:
-    """Put the given files below `root`; whatever stands in their way is removed."""
-    root.mkdir(exist_ok=True)
+    """Put the given files below `root`; whatever stands in their way is moved aside."""
     for path, content in files.items():
         folder = root
         for name in Path(path).parts[:-1]:
+            folder.chmod(0o700)
             folder = folder / name
             if not is_folder(folder):
-                remove(folder)
+                move_aside(folder)
                 folder.mkdir()
-            folder.chmod(0o700)
+        folder.chmod(0o700)
         target = folder / Path(path).name
-        remove(target)
+        move_aside(target)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -123,12 +138,10 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def remove(path: Path) -> None:
-    """Remove whatever stands there, if anything does."""
+def move_aside(path: Path) -> None:
+    """Remove what stands there; a folder, which may be hard to remove, gets another name."""
     if is_folder(path):
-        for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o700)
-        shutil.rmtree(path)
+        path.rename(path.with_name(f".{secrets.token_hex(8)}"))
     else:
         path.unlink(missing_ok=True)
 
@@ -159,7 +172,7 @@ def collect_apart(
         os.chdir(root)
         collector = Collector()
         make_importable(root, files)
-        sys.meta_path.append(StandIns())
+        sys.meta_path.append(StandIns(imported_names(files)))
         code = pytest.main([*pytest_options(root, private), "--collect-only", *tests], [collector])
         text = json.dumps({"ids": collector.ids, "faults": collector.faults, "code": int(code)})
         with os.fdopen(write_end, "w", encoding="utf-8") as pipe:
@@ -179,16 +192,9 @@ def collect_apart(
 
 
 def judge(
-    expected: Sequence[str],
-    fault: str | None,
-    files: Mapping[str, bytes],
-    tests: Sequence[str],
-    private: Path,
+    expected: Sequence[str], files: Mapping[str, bytes], tests: Sequence[str], private: Path
 ) -> int:
     """Run the tests in a tester and write down, sealed, what it reported."""
-    if fault is not None:
-        say(read_seal(), "fault", fault)
-        return 1
     reports, report_end = os.pipe()
     order_end, order = os.pipe()
     child = os.fork()
@@ -538,13 +544,40 @@ class WorkspaceFinder(importlib.machinery.FileFinder):
         return super().find_spec(fullname, target)
 
 
+def imported_names(files: Mapping[str, bytes]) -> frozenset[str]:
+    """The top-level modules that the given files import by name, other than Python's own."""
+    names: set[str] = set()
+    for path, content in files.items():
+        if path.endswith(".py"):
+            with contextlib.suppress(SyntaxError, ValueError):  # pytest will say it better
+                names.update(imports_of(ast.parse(content)))
+    return frozenset(name.partition(".")[0] for name in names) - sys.stdlib_module_names
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """Every module named in an import, or as a text in a call such as `importorskip("name")`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                yield from (alias.name for alias in aliases)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module
+            case ast.Call(args=[ast.Constant(value=str(text)), *_]):
+                yield text
+
+
 class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a stand-in for every module that is not there: those of the answer."""
+    """Finds stand-ins for modules of certain names that are not there: those of the answer."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
 
     def find_spec(
         self, fullname: str, _path: object, _target: object = None
-    ) -> importlib.machinery.ModuleSpec:
-        """Find any module."""
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a module below one of the names."""
+        if fullname.partition(".")[0] not in self._names:
+            return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:

@@ -11,7 +11,7 @@ import pytest
 from pytest_llmbench.given_tests import GivenTestsError, PytestResult, run_given_tests
 from pytest_llmbench.sandbox.bubblewrap import Bubblewrap
 from pytest_llmbench.sandbox.landlock import Landlock
-from pytest_llmbench.sandbox.protocol import Box, Limits, Sandbox, SandboxError
+from pytest_llmbench.sandbox.protocol import MIB, Box, Limits, Sandbox, SandboxError
 
 HONEST_ANSWER = b"""
 def add(a, b):
@@ -213,6 +213,24 @@ def test_error(error): assert issubclass(error, ValueError)
             "test_shapes.py::test_error[TooBig]": "passed",
         }, result.stdout
 
+    def test_fixtures_of_pytest_work(self, box: Box) -> None:
+        given = b"""
+import pytest
+
+tool = pytest.importorskip("calc")
+
+def test_fixtures(tmp_path, capsys, monkeypatch, recwarn, caplog):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr("builtins.input", lambda: "1")
+    print(tool.add(int(input()), 2))
+    assert capsys.readouterr().out == "3\\n"
+
+def test_after(): assert tool.add(1, 1) == 2
+"""
+        result = judge(box, HONEST_ANSWER, given={"test_fixtures.py": given})
+        assert set(result.tests.values()) == {"passed"}, result.stdout
+        assert result.total == 2
+
     def test_missing_module_makes_every_test_an_error(self, box: Box) -> None:
         result = judge(box, b"", given={"test_other.py": b"import other\ndef test_it(): pass\n"})
         assert result.tests == {"test_other.py::test_it": "error"}
@@ -401,6 +419,19 @@ PRESENTS: dict[str, Mapping[str, bytes]] = {
     "a package in place of the tests": {"test_calc/__init__.py": b"def test_adds(): pass\n"},
     "a folder in place of the tests": {"test_calc.py/data": b""},
 }
+OBSTACLES = {
+    "a deep folder in place of the tests": """
+import os
+os.mkdir("test_calc.py")
+os.chdir("test_calc.py")
+for _ in range(300):
+    os.mkdir("d" * 100)
+    os.chdir("d" * 100)
+""",
+    "a locked workspace": "import os; os.chmod('.', 0o500)",
+    "a link in place of the tests": "import os; os.symlink('/etc/passwd', 'test_calc.py')",
+    "a pipe in place of a conftest": "import os; os.mkfifo('conftest.py')",
+}
 UNFILLED = b"\ndef add(a, b): return None\n"
 
 
@@ -430,6 +461,35 @@ class TestDishonestAnswers:
         assert result.passed == 0, (result.tests, result.stdout, result.stderr)
         assert set(result.tests) == {ADDS, ADDS_NEGATIVE}
         assert result.returncode != 0
+
+    @pytest.mark.parametrize("obstacle", OBSTACLES)
+    def test_what_a_program_left_before_is_no_obstacle(self, box: Box, obstacle: str) -> None:
+        """The tests are laid where they belong, whatever stands there."""
+        box.write_files({"calc.py": HONEST_ANSWER})
+        assert box.run([sys.executable, "-c", OBSTACLES[obstacle]]).returncode == 0
+        result = run_given_tests(box, {"test_calc.py": GIVEN_TEST}, python=sys.executable)
+        assert result.tests == {ADDS: "passed", ADDS_NEGATIVE: "passed"}, result.stdout
+
+    def test_full_disk_makes_every_test_an_error(self, sandbox: Sandbox) -> None:
+        """It is the answer's fault, and not the suite's, that there is no room."""
+        box = sandbox.open_box(Limits(disk_bytes=2 * MIB), readable=[Path(sys.prefix)])
+        fill = """
+import os, pathlib, tempfile
+for folder in (".", pathlib.Path.home(), tempfile.gettempdir()):
+    with open(pathlib.Path(folder, "full"), "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 4096): pass
+        except OSError:
+            pass
+"""
+        try:
+            box.write_files({"calc.py": HONEST_ANSWER})
+            box.run([sys.executable, "-c", fill])
+            result = run_given_tests(box, {"test_calc.py": GIVEN_TEST}, python=sys.executable)
+        finally:
+            box.close()
+        assert result.tests == {ADDS: "error", ADDS_NEGATIVE: "error"}
+        assert "there is no room for it" in result.stderr
 
     @pytest.mark.parametrize("present", PRESENTS)
     def test_files_for_pytest_are_ignored(self, box: Box, present: str) -> None:

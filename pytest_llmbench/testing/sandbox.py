@@ -209,7 +209,8 @@ time.sleep(30)
 
     def test_memory_limit_is_told(self, box: Box, python: str) -> None:
         """A program that takes too much is stopped, or refused the memory."""
-        code = f"import time; x = b'x' * {2 * self.limits.memory_bytes}; time.sleep(0.7); print('held')"
+        twice = 2 * self.limits.memory_bytes
+        code = f"import time; x = b'x' * {twice}; time.sleep(0.7); print('held')"
         result = box.run([python, "-c", code])
         assert "held" not in result.stdout
         assert result.out_of_memory or "MemoryError" in result.stderr
@@ -532,7 +533,10 @@ def assert_no_limit(result: ProgramResult) -> None:
 
 
 class SandboxContainment:
-    """What hostile programs must not achieve; see `pytest_llmbench.testing.attacks`."""
+    """What hostile programs must not achieve; see `pytest_llmbench.testing.attacks`.
+
+    The witnesses look at /proc, so these tests need Linux.
+    """
 
     limits = SMALL_LIMITS
 

@@ -193,4 +193,4 @@ def test_all_of_it_holds_for_an_ordinary_user(
     assert done.returncode == 0, done.stdout
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
-    assert int(passed[1]) >= len(ATTACKS), done.stdout
+    assert int(passed[1]) >= 2 * len(ATTACKS), done.stdout  # the control, and one sandbox or more
