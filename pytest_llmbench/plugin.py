@@ -8,7 +8,8 @@ import pytest
 
 from pytest_llmbench import hookspecs
 from pytest_llmbench.fixtures import generation, rubric, solution
-from pytest_llmbench.settings import OPTIONS, SettingsError, read_settings
+from pytest_llmbench.project_file import SettingsError
+from pytest_llmbench.settings import OPTIONS, read_settings
 
 __all__ = ["generation", "rubric", "solution"]
 
@@ -23,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the table of options, each with its ini twin."""
     group = parser.getgroup("llmbench", "benchmark language models (pytest-llmbench)")
     for option in OPTIONS:
+        if option.switch:
+            group.addoption(option.flag, dest=option.ini, help=option.help, action="store_true")
+            continue
         kind: Literal["linelist", "string"] = "linelist" if option.repeatable else "string"
         group.addoption(
             option.flag,

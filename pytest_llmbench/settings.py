@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_llmbench.prices import OwnPrice
+from pytest_llmbench.project_file import ProjectFile, SettingsError, read_project_file
+
 RECORD_MODES = ("all", "new_episodes", "none")
 """In the words of pytest-recording: always ask, ask for what is missing, never ask."""
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; its text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,8 @@ class Option:
     default: Any
     repeatable: bool = False
     """May be given several times, each a comma-separated list."""
+    switch: bool = False
+    """Takes no value and has no ini twin."""
 
     @property
     def flag(self) -> str:
@@ -53,6 +53,13 @@ def _parse_positive_seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError
     return seconds
+
+
+def _parse_positive_usd(text: str) -> float:
+    usd = float(text)
+    if not 0 < usd < float("inf"):
+        raise ValueError
+    return usd
 
 
 def _parse_score(text: str) -> float:
@@ -114,6 +121,13 @@ OPTIONS: tuple[Option, ...] = (
         _parse_record_mode,
         "all",
     ),
+    Option(
+        "max_cost",
+        "USD",
+        "ask for no answer that could take the cost of the run above this",
+        _parse_positive_usd,
+        None,
+    ),
     Option("sandbox", "NAME", "where the answers' programs run: auto, or a name", str, "auto"),
     Option(
         "fail_under",
@@ -130,12 +144,21 @@ OPTIONS: tuple[Option, ...] = (
         (),
         repeatable=True,
     ),
+    Option(
+        "plan",
+        "",
+        "tell what would be asked, what is missing, and what it would cost; ask nothing",
+        str,
+        False,  # noqa: FBT003  # a switch that is off
+        switch=True,
+    ),
 )
 """The one table; `plugin` registers it, `docs/reference/options.md` is made from it."""
 
 EXPECTED: Mapping[Callable[[str], Any], str] = {
     _parse_positive_int: "a whole number of at least 1",
     _parse_positive_seconds: "a number of seconds above 0",
+    _parse_positive_usd: "an amount in USD above 0, such as 0.50",
     _parse_score: "a number from 0 to 100",
     _parse_record_mode: " or ".join(RECORD_MODES),
     str: "a text",
@@ -160,8 +183,16 @@ class Settings:
     sandbox: str
     fail_under: float
     reports: tuple[Path, ...]
+    plan: bool = False
+    """Tell what would happen, and nothing else."""
+    max_cost_usd: float | None = None
+    """The most that a run may cost; None: no limit."""
     aliases: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     """The project's own models and groups."""
+    prices: Mapping[str, OwnPrice] = field(default_factory=dict)
+    """`provider/model` → the project's own price."""
+    tariff: float | None = None
+    """What a kWh costs, in the user's currency; None when it is not given."""
 
 
 def read_settings(
@@ -176,6 +207,9 @@ def read_settings(
     values = {option.name: _read_option(option, given, ini) for option in OPTIONS}
     if not values["models"] and given("llm_models"):
         raise SettingsError("--llm-models names no model; write for example devstral,sonnet")
+    if values["plan"] and not values["models"]:
+        raise SettingsError("--llm-plan: which models? Add --llm-models=NAME,…")
+    project = read_project_file(root) if values["models"] else ProjectFile()
     return Settings(
         models=values["models"],
         samples=values["samples"],
@@ -187,11 +221,17 @@ def read_settings(
         sandbox=values["sandbox"],
         fail_under=values["fail_under"],
         reports=tuple(start / path for path in values["report"]),
-        aliases=_read_aliases(root) if values["models"] else {},
+        plan=values["plan"],
+        max_cost_usd=values["max_cost"],
+        aliases=project.models,
+        prices=project.prices,
+        tariff=project.tariff,
     )
 
 
 def _read_option(option: Option, given: Callable[[str], Any], ini: Callable[[str], Any]) -> Any:
+    if option.switch:
+        return bool(given(option.ini))
     for name, texts in ((option.flag, given(option.ini)), (option.ini, ini(option.ini))):
         if texts in (None, "", []):
             continue
@@ -205,41 +245,3 @@ def _read_option(option: Option, given: Callable[[str], Any], ini: Callable[[str
                 f"{name}: got {texts!r}, expected {EXPECTED[option.parse]}"
             ) from None
     return option.default
-
-
-def _read_aliases(root: Path) -> dict[str, str | list[str]]:
-    """`[tool.llmbench.models]` of pyproject.toml, overlaid by llmbench.toml."""
-    aliases: dict[str, str | list[str]] = {}
-    for file in (root / "pyproject.toml", root / "llmbench.toml"):
-        if not file.is_file():
-            continue
-        table = _read_toml(file)
-        own = table.get("tool", {}).get("llmbench", {})
-        if file.name == "llmbench.toml" and not own:
-            own = table
-        aliases.update(_check_aliases(file, own))
-    return aliases
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file.name} cannot be read: {error}") from None
-
-
-def _check_aliases(file: Path, own: Any) -> dict[str, str | list[str]]:
-    unknown = [key for key in own if key != "models"] if isinstance(own, dict) else []
-    if unknown:
-        raise SettingsError(f"{file.name}: llmbench has no key {unknown[0]!r}; it knows `models`")
-    models = own.get("models", {}) if isinstance(own, dict) else None
-    if not isinstance(models, dict):
-        raise SettingsError(f"{file.name}: llmbench's `models` must be a table of names")
-    for name, target in models.items():
-        listed = isinstance(target, list) and all(isinstance(each, str) for each in target)
-        if not listed and not isinstance(target, str):
-            raise SettingsError(
-                f"{file.name}: model {name!r} is {target!r}; "
-                'expected a spec such as "ollama/devstral", or a list of names'
-            )
-    return models
