@@ -1,6 +1,7 @@
 """One question: its stamps, its attempts, its faults."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 
@@ -43,6 +44,7 @@ def answer(
         policy=RetryPolicy(),
         clock=clock,
         progress=progress or Progress(),
+        attention=nullcontext(),
     )
     return recording, clock
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -80,16 +81,18 @@ def ask(
     policy: RetryPolicy,
     clock: Clock,
     progress: Progress,
+    attention: AbstractContextManager[None],
 ) -> Recording:
     """Ask until an answer is complete; each attempt has a clock of its own.
 
+    `attention` is held while an attempt's clock runs.
     Raises GenerationFailed, and CalledOff when `progress` is called off.
     """
     waited_s = 0.0
     for attempt in range(1, policy.attempts + 1):
         listener = _Listener(clock, progress)
         try:
-            recording = _attempt(session, request, patience, listener)
+            recording = _attempt(session, request, patience, listener, attention)
         except ProviderError as fault:
             partial = replace(listener.build(request), attempts=attempt, retry_wait_s=waited_s)
             wait_s = _choose_wait(fault, attempt, policy)
@@ -106,14 +109,23 @@ def ask(
 
 
 def _attempt(
-    session: Session, request: Request, patience: Patience, listener: _Listener
+    session: Session,
+    request: Request,
+    patience: Patience,
+    listener: _Listener,
+    attention: AbstractContextManager[None],
 ) -> Recording:
     listener.progress.enter("preparing", listener.clock)
     listener.served = session.prepare(request, patience)
     listener.progress.enter("generating", listener.clock)
+    with attention:
+        _listen(session, request, patience, listener)
+    return listener.build(request)
+
+
+def _listen(session: Session, request: Request, patience: Patience, listener: _Listener) -> None:
     listener.start()
-    stream = session.stream(request, patience)
-    for chunk in stream:
+    for chunk in session.stream(request, patience):
         at_s = listener.hear(chunk)
         if listener.progress.called_off.is_set():
             raise CalledOff
@@ -127,7 +139,6 @@ def _attempt(
             f"the stream ended without its end marker after {listener.heard_chars:,} characters",
             kind="broken",
         )
-    return listener.build(request)
 
 
 def _choose_wait(fault: ProviderError, attempt: int, policy: RetryPolicy) -> float | None:

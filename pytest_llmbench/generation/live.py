@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_llmbench.generation.ask import GenerationFailed, Progress, RetryPolicy, ask
+from pytest_llmbench.generation.attention import Attention
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Answer, Job
 from pytest_llmbench.generation.recording import Recording
@@ -48,6 +49,7 @@ class LiveAnswerer:
         self._patience = patience
         self._clock = clock
         self._policy = policy
+        self._attention = Attention()
         self._lock = threading.Lock()
         self._models: dict[str, _Opened] = {}
 
@@ -71,6 +73,7 @@ class LiveAnswerer:
                 policy=self._policy,
                 clock=self._clock,
                 progress=progress,
+                attention=self._attention,
             )
         except GenerationFailed as failed:
             if failed.fault.kind in LASTING:
@@ -99,6 +102,7 @@ class LiveAnswerer:
             session = opened.session
             if session is not None and not isinstance(session, Archive):
                 session.close()
+        self._attention.end()
 
     def _find(self, model: Model) -> _Opened:
         with self._lock:
