@@ -48,6 +48,7 @@ ARGV_WITHOUT_ARGUMENTS = 2
 """The interpreter and the program."""
 
 _ONLY_CODE = re.compile(r"\bonly\b.{0,40}\bcode\b", re.IGNORECASE | re.DOTALL)
+_THOUGHTS = re.compile(r"\A.*?</(?:think|thinking|thought|reasoning)>", re.DOTALL)
 _EXCEPTION = re.compile(
     r"^(?:E\s+)?([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE
 )
@@ -346,7 +347,7 @@ def _find_extra_prose(result: Result) -> Diagnosis | None:
     code = {line.strip() for text in evidence.files.values() for line in text.splitlines()}
     prose = [
         line
-        for line in map(str.strip, evidence.answer.splitlines())
+        for line in map(str.strip, _THOUGHTS.sub("", evidence.answer, count=1).splitlines())
         if line and line not in code and not line.startswith(("```", "~~~"))
     ]
     chars = sum(map(len, prose))

@@ -10,6 +10,8 @@ from pytest_llmbench.reports.figures import show_score
 from pytest_llmbench.results import Result
 from pytest_llmbench.statistics.comparison import ScoreComparison, compare_scores
 
+SCORE_DIGITS = 6
+"""Two sums of the same thirds, added up in another order, are no difference."""
 SETTLE_POINTS = 5.0
 """`samples_needed` speaks of a true difference of this many points."""
 
@@ -39,7 +41,7 @@ def compare_models(results: Iterable[Result], labels: Sequence[str]) -> tuple[Co
     for result in results:
         if result.score is not None:
             asked = (result.task, result.prompt)
-            scores[result.model].setdefault(asked, []).append(result.score)
+            scores[result.model].setdefault(asked, []).append(round(result.score, SCORE_DIGITS))
     pairs = (_compare(a, b, scores[a], scores[b]) for a, b in combinations(labels, 2))
     return tuple(each for each in pairs if each is not None)
 

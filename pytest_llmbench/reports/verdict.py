@@ -169,10 +169,7 @@ def _tell_front(scored: Sequence[Standing], front: Front) -> str | None:
     if not beaten:
         return f"Taking {measures} together, no model is beaten by another."
     chosen = [each for each in scored if each.model in front.models]
-    return (
-        f"Taking {measures} together, worth considering: {_join(chosen)}. "
-        f"In nothing better than one of these: {_join(beaten)}."
-    )
+    return f"Taking {measures} together, nothing beats {_join(chosen)}."
 
 
 def _tell_unscored(standings: Iterable[Standing]) -> str | None:

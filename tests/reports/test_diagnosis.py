@@ -258,6 +258,8 @@ def test_prose_beside_code_is_told_only_where_only_code_was_asked_for() -> None:
     assert diagnose(make_result(evidence=evidence)) == (
         Diagnosis("extra-prose", "240 characters of prose where only code was asked for", 0.0),
     )
+    thought = replace(evidence, answer=f"<think>{prose}</think>\n```python\nprint()\n```\n")
+    assert diagnose(make_result(evidence=thought)) == ()
     free = replace(evidence, prompt="Build a todo app and explain it.")
     assert diagnose(make_result(evidence=free)) == ()
 

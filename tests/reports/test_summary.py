@@ -114,3 +114,10 @@ def test_checks_are_counted_by_category_and_syntax_must_hold_everywhere() -> Non
     standing = stand(make_result(), make_result(sample=1, checks=broken))
     assert standing.categories["features"] == Tally(passed=16, total=20)
     assert standing.syntax_valid is False
+
+
+def test_the_same_score_added_up_in_another_order_is_no_difference() -> None:
+    ours = make_result("a", score=73.33333333333333)
+    theirs = make_result("b", score=73.33333333333334)
+    (comparison,) = summarize(make_run(ours, theirs)).comparisons
+    assert (comparison.difference, comparison.different) == (0.0, False)

@@ -39,8 +39,7 @@ def test_a_local_model_as_good_as_the_cloud() -> None:
         "devstral and sonnet: 0 points, but one answer each can't tell.",
         "devstral (local) beside sonnet (cloud): as correct here (100), "
         "0.7 × its time (7.00 s and 10.00 s), nothing paid, where sonnet costs $0.0112 an answer.",
-        "Taking score, time and cost together, worth considering: devstral. "
-        "In nothing better than one of these: sonnet.",
+        "Taking score, time and cost together, nothing beats devstral.",
     )
 
 

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 390, 310
 LEFT, RIGHT, TOP, BOTTOM = 40, 364, 28, 272
 LABEL_CHARS = 22
 LABEL_HEIGHT = 13
-CHAR_WIDTH = 6.3
+CHAR_WIDTH = 7.0
 MARK = 7.0
 """From the middle of a mark to its edge, about."""
 MAX_LABELS = 14
