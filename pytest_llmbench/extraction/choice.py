@@ -176,5 +176,8 @@ def _is_side_file(path: str) -> bool:
     return _SIDE_FILE.fullmatch(posixpath.basename(path)) is not None
 
 
+_SHOWN_CHARS = 60
+
+
 def _shorten(name: str) -> str:
-    return repr(name if len(name) <= 60 else f"{name[:40]}…{name[-15:]}")
+    return repr(name if len(name) <= _SHOWN_CHARS else f"{name[:_SHOWN_CHARS]}…")

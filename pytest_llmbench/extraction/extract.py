@@ -40,7 +40,7 @@ def extract_files(
     visible = drop_reasoning(strip_opening(normalise(answer)))
     text = strip_opening(visible.text)
     wanted = _read_wanted(entry, expects, defines)
-    reader = PythonReader()
+    reader = PythonReader(len(text))
     document = read_document(
         text,
         reader,

@@ -12,7 +12,7 @@ SHELL = "shell"
 JSON = "json"
 DIFF = "diff"
 
-# language: (tags, extensions)
+# Each language with its tags, and with the extensions of its files.
 _LANGUAGES: dict[str, tuple[str, str]] = {
     PYTHON: ("python py python2 python3 py2 py3 ipython ipython3 pyi jupyter", "py pyi pyw"),
     PYTHON_SESSION: ("pycon python-repl python-console py-repl doctest", ""),
@@ -96,12 +96,11 @@ _BY_FILE_NAME = {
     "jenkinsfile": "groovy",
 }
 
-KNOWN_BARE_NAMES = frozenset(
-    "makefile gnumakefile dockerfile containerfile gemfile rakefile jenkinsfile procfile pipfile"
-    " vagrantfile brewfile justfile caddyfile license licence readme changelog authors notice"
-    " codeowners .gitignore .gitattributes .dockerignore .editorconfig .env .flake8 .pylintrc"
-    " .coveragerc .npmrc .nvmrc .babelrc .eslintrc .prettierrc .bashrc .zshrc .profile"
-    " .python-version .npmignore .gitkeep .keep .htaccess py.typed".split()
+# Languages whose name may stand alone on a block's first line, where the tag should be.
+NAMED_ON_A_LINE = frozenset(
+    {"python", "python3", "py", "javascript", "js", "typescript", "java", "html", "css", "bash"}
+    | {"json", "yaml", "sql", "rust", "kotlin", "swift", "ruby", "php", "c++", "cpp", "c#"}
+    | {"csharp", "golang"}
 )
 
 # Blocks in these are shown to the reader; they are no program unless the answer names a file.
@@ -128,27 +127,28 @@ def language_of_path(path: str) -> str | None:
 
 
 def can_hold(path: str, language: str | None) -> bool:
-    """Whether a block of this language may be what an answer calls by this name."""
-    if language is None:
-        return True
+    """Whether a block of this language may be the file that a line near it names.
+
+    `python app.py` in a shell block below the line `app.py` is no such file.
+    """
     expected = language_of_path(path)
-    if expected is None or expected == language:
-        return expected is not None or language not in (SHELL, DIFF)
-    if language == TEXT:
-        return expected not in (PYTHON, SHELL)
-    return (
-        {expected, language} in _INTERCHANGEABLE
-        or expected in (TEXT, MARKDOWN)
-        and (language not in (SHELL, DIFF, PYTHON))
-    )
+    if language is None or expected == language or {expected, language} in _INTERCHANGEABLE:
+        return True
+    if language in (SHELL, DIFF):
+        return False
+    if expected in (None, TEXT, MARKDOWN):
+        return language != PYTHON or expected is None
+    return language == TEXT and expected not in (PYTHON, SHELL)
 
 
 _INTERCHANGEABLE = (
     {"c", "c++"},
     {"javascript", "typescript"},
-    {"html", "xml"},
     {"javascript", JSON},
+    {"html", "xml"},
     {"ini", "toml"},
+    {"ini", SHELL},
     {"makefile", SHELL},
-    {"python", "cython"},
+    {"dockerfile", SHELL},
+    {PYTHON, "cython"},
 )

@@ -69,10 +69,13 @@ def _name_attribute(text: str) -> str | None:
     return None
 
 
+_MAX_WORDS = 6  # more of them are a sentence
+
+
 def _name_among(text: str) -> str | None:
     """The first name among a few words: `# src/app.py (new)`."""
-    words = text.split(None, 6)
-    if len(words) > 6:
+    words = text.split(None, _MAX_WORDS)
+    if len(words) > _MAX_WORDS:
         return None
     for word in words:
         bare = _LINE_RANGE.sub("", word.strip("()[]`\"',:;"))

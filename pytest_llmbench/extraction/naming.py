@@ -128,6 +128,9 @@ def _continues_list(previous: str, line: str) -> bool:
     return bool(_ITEM.match(previous) and _ITEM.match(line)) or name_from_line(previous) is not None
 
 
+_MAX_PARAGRAPH_LINES = 20
+
+
 def _paragraph_above(lines: list[str], block: Block, before: int) -> str:
     """The paragraph that ends directly above a block."""
     if block.heading is not None:
@@ -136,6 +139,6 @@ def _paragraph_above(lines: list[str], block: Block, before: int) -> str:
     while end > before and not lines[end - 1].strip():
         end -= 1
     start = end
-    while start > before and lines[start - 1].strip() and end - start < 20:
+    while start > before and lines[start - 1].strip() and end - start < _MAX_PARAGRAPH_LINES:
         start -= 1
     return "\n".join(lines[start:end])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_llmbench.extraction.text import end_with_newline
+from pytest_llmbench.extraction.text import join_lines
 
 _CODE_LINE = re.compile(
     r"\s*(?:</?[A-Za-z!][^<>]*>|#include\b|#!/|package \w+;?$|import\b.*[;\"')]$|use [\w:{}, ]+;"
@@ -21,13 +21,12 @@ def find_other_code(text: str) -> str | None:
     """From the first line that reads as code to the last; None where most lines are prose."""
     lines = text.split("\n")
     code = [number for number, line in enumerate(lines) if _is_code(line)]
-    if len(code) < 2 and not (code and len([line for line in lines if line.strip()]) == 1):
+    if not code:
         return None
-    first, last = code[0], code[-1]
-    inside = [line for line in lines[first : last + 1] if line.strip()]
-    if 2 * len(code) < len(inside):
-        return None
-    return end_with_newline("\n".join(lines[first : last + 1]))
+    stretch = lines[code[0] : code[-1] + 1]
+    is_mostly_code = 2 * len(code) >= sum(1 for line in stretch if line.strip())
+    is_alone = len(stretch) == sum(1 for line in lines if line.strip())
+    return join_lines(stretch) if is_mostly_code and (len(code) > 1 or is_alone) else None
 
 
 def _is_code(line: str) -> bool:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 
-from pytest_llmbench.extraction.languages import KNOWN_BARE_NAMES
-
 _MAX_CHARS = 250
+_BARE_NAMES = frozenset(
+    {"Makefile", "makefile", "GNUmakefile", "Dockerfile", "Containerfile", "Gemfile", "Rakefile"}
+    | {"Jenkinsfile", "Procfile", "Pipfile", "Vagrantfile", "Brewfile", "justfile", "Justfile"}
+    | {"Caddyfile", "LICENSE", "README", "CHANGELOG", "NOTICE", "CODEOWNERS", "VERSION"}
+)
 _EXTENSION = re.compile(r"[\w\])}+-]\.[A-Za-z][A-Za-z0-9_]{0,11}$")
-_HIDDEN = re.compile(r"\.[A-Za-z][\w-]*(?:rc|ignore|config|env)$|\.env\.\w+$")
+_HIDDEN = re.compile(
+    r"\.(?:[A-Za-z][\w-]*(?:rc|ignore|config|attributes)|env(?:\.\w+)?|flake8|python-version"
+    r"|gitkeep|keep|htaccess|profile|bash_profile)$"
+)
+_CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _NOT_IN_A_NAME = re.compile(r"[\s\"'`*|?;,!=<>$&^%#(){}]")
 _OUTSIDE = re.compile(r"(?:/|~|[A-Za-z]:[\\/]|\\|(?:\.{1,2}[\\/])*\.\.[\\/])\S")
 # Read as prose: products, addresses and abbreviations that have the form of a name.
@@ -34,24 +41,17 @@ def is_file_name(text: str) -> bool:
     if _NOT_IN_A_NAME.search(text) and "\0" not in text:
         return False
     base = posixpath.basename(text.replace("\\", "/"))
-    if base.lower() in KNOWN_BARE_NAMES:
-        # A lone word such as "License" is prose unless it is written as these names are.
-        return base in _AS_WRITTEN or "/" in text or base.startswith(".")
-    if _EXTENSION.search(base) or _HIDDEN.match(base):
+    if base in _BARE_NAMES or _HIDDEN.match(base):
+        return True
+    if _EXTENSION.search(base):
         return "://" not in text
     return bool(base) and _OUTSIDE.match(text) is not None
-
-
-_AS_WRITTEN = frozenset(
-    "Makefile makefile GNUmakefile Dockerfile Containerfile Gemfile Rakefile Jenkinsfile Procfile"
-    " Pipfile Vagrantfile Brewfile justfile Caddyfile LICENSE README CODEOWNERS".split()
-)
 
 
 def safe_path(name: str) -> str:
     """A name as a relative, normalised POSIX path. Raises UnsafePathError where it is none."""
     path = name.strip().replace("\\", "/")
-    if any(ord(char) < 32 or ord(char) == 127 for char in path):
+    if _CONTROL.search(path):
         raise UnsafePathError("it holds a control character")
     if len(path) > _MAX_CHARS:
         raise UnsafePathError(f"it has more than {_MAX_CHARS} characters")

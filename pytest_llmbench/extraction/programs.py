@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_llmbench.extraction.blocks import Block, Document
 from pytest_llmbench.extraction.languages import NEVER_PROGRAMS, PYTHON, PYTHON_SESSION
@@ -15,6 +16,7 @@ from pytest_llmbench.extraction.python_source import (
     defines_by_name,
     looks_like_code,
     looks_like_definition,
+    without_language_word,
 )
 from pytest_llmbench.extraction.sessions import is_session, strip_prompts
 from pytest_llmbench.extraction.text import end_with_newline
@@ -51,7 +53,9 @@ def read_program(block: Block, reader: PythonReader) -> Program | None:
 
 def _mistagged(block: Block, reader: PythonReader) -> Program | None:
     """A block in another programming language's name that is Python all the same."""
-    if block.language in NEVER_PROGRAMS or not re.search(r"^(?:def|class) .*:", block.text, re.M):
+    if block.language in NEVER_PROGRAMS or not re.search(
+        r"^(?:def|class) .*:", block.text, re.MULTILINE
+    ):
         return None
     source = reader.read(block.text)
     return Program(block.text, source, block) if source.defined else None
@@ -60,6 +64,7 @@ def _mistagged(block: Block, reader: PythonReader) -> Program | None:
 def _repairs(block: Block, reader: PythonReader) -> Iterator[str]:
     """What a block that does not parse may have been meant as, one after the other."""
     text = block.text
+    yield without_language_word(text)
     if is_session(text):
         before = text.partition(">>>")[0].rpartition("\n")[0]
         if any(map(looks_like_definition, before.split("\n"))):
@@ -69,6 +74,8 @@ def _repairs(block: Block, reader: PythonReader) -> Iterator[str]:
         yield _without_common_indent(text)
     if "[" in text or "<" in text:
         yield from wrapped_code(text, reader)
+    if text.rstrip("\n").endswith("\n``"):
+        yield end_with_newline(text.rstrip("`\n"))
     if not block.closed:
         yield from _without_what_follows(text, reader)
 
@@ -131,15 +138,25 @@ def choose_program(
     if not best:
         return None
     chosen = best[0]
-    for before, program in zip(best, best[1:], strict=False):
+    for before, program in pairwise(best):
         prose = document.prose_between(before.block.end, program.block.start).rstrip()
-        announced = f"{prose.rpartition(PARAGRAPH)[2]}\n{program.text.partition(LINE)[0]}"
-        if _SUPERSEDES.search(announced) or _SECOND_THOUGHT.search(prose):
+        announced = f"{prose.rpartition(_PARAGRAPH)[2]}\n{program.text.partition(_LINE)[0]}"
+        if (
+            _SUPERSEDES.search(announced)
+            or _SECOND_THOUGHT.search(prose)
+            or _goes_on(program.text, before.text)
+        ):
             chosen = program
     return chosen
 
 
-PARAGRAPH, LINE = "\n\n", "\n"
+def _goes_on(text: str, draft: str) -> bool:
+    """Whether a text repeats a draft and goes on inside its last definition."""
+    rest = text.removeprefix(draft.rstrip())
+    return len(rest) < len(text) and rest.lstrip("\n")[:1] in (" ", "\t")
+
+
+_PARAGRAPH, _LINE = "\n\n", "\n"
 _SUPERSEDES = re.compile(
     r"\b(?:final|corrected|correction|fixed|revised|amended|rewritten|debugged)\b", re.IGNORECASE
 )

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 # What can go wrong in the parser for some text: no grammar, a NUL, nesting beyond its stack.
 _PARSER_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError, SystemError)
 
-# An answer of 100,000 characters is read in less than two seconds, whatever it holds: the
-# parser needs up to 3 µs a character, and it never sees more characters than this.
-_MAX_PARSED_CHARS = 300_000
+# The parser needs up to 3 µs a character. It sees no more of them than this, so that an answer
+# of 100,000 characters is read in less than two seconds whatever it holds.
+_PARSED_CHARS = 300_000
+_PARSED_SHARE = 3  # of a larger answer: each part of it a few times
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +47,27 @@ class PythonSource:
 class PythonReader:
     """Reads texts as Python, each once, and not more of them than time allows."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_chars: int = 0) -> None:
         self._known: dict[str, PythonSource] = {}
-        self._chars_left = _MAX_PARSED_CHARS
+        self._chars_left = max(_PARSED_CHARS, _PARSED_SHARE * answer_chars)
+
+    @property
+    def is_spent(self) -> bool:
+        """Nothing that is not known yet will be read any more."""
+        return self._chars_left <= 0
 
     def read(self, text: str) -> PythonSource:
-        """The outline of `text`. Past the limit every new text counts as one that fails."""
+        """The outline of `text`. When time is up, every new text counts as one that fails."""
         known = self._known.get(text)
         if known is None:
-            if len(text) > self._chars_left:
+            self._chars_left -= len(text) + _CHARS_PER_CALL
+            if self.is_spent:
                 return PythonSource(parses=False)
-            self._chars_left -= len(text) + 100
             known = self._known[text] = _read(text)
         return known
+
+
+_CHARS_PER_CALL = 100  # what calling the parser costs, in characters
 
 
 def _read(text: str) -> PythonSource:
@@ -115,7 +124,7 @@ _UNICODE_ESCAPE = re.compile(r"(?<!\\)\\([NuU])")
 
 def _respell_escape(match: re.Match[str]) -> str:
     escape = match[0]
-    return escape if len(escape) == 2 and escape[1] in _KNOWN_ESCAPES else "\\" + escape
+    return escape if escape[1:] in _KNOWN_ESCAPES else "\\" + escape
 
 
 def _defined_names(statements: Sequence[ast.stmt]) -> Iterator[str]:
@@ -147,7 +156,10 @@ def _is_mere_value(value: ast.expr) -> bool:
 
 
 _STRING_START = re.compile(r"#|'''|\"\"\"|'|\"|\\.")
-_STRING_END = {quote: re.compile(rf"(?:\\.|[^\\])*?{quote}") for quote in ("'", '"', "'''", '"""')}
+_TRIPLE_QUOTES = ("'''", '"""')
+_STRING_END = {
+    quote: re.compile(rf"(?:\\.|[^\\])*?{quote}") for quote in ("'", '"', *_TRIPLE_QUOTES)
+}
 
 
 def lines_in_strings(lines: Iterable[str]) -> Iterator[bool]:
@@ -171,7 +183,7 @@ def _quote_after(line: str, quote: str | None) -> str | None:
             quote = start[0]
         end = _STRING_END[quote].match(line, at)
         if end is None:
-            return quote if len(quote) == 3 else None
+            return quote if quote in _TRIPLE_QUOTES else None
         at, quote = end.end(), None
 
 
@@ -203,5 +215,15 @@ def looks_like_definition(line: str) -> bool:
 def defines_by_name(text: str, name: str) -> bool:
     """Whether a text that need not parse seems to define a function or class."""
     return (
-        re.search(rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b", text, re.M) is not None
+        re.search(rf"^[ \t]*(?:async +)?(?:def|class) +{re.escape(name)}\b", text, re.MULTILINE)
+        is not None
     )
+
+
+_LANGUAGE_WORD = re.compile(r"\s*(?i:python3?)\s*:?\s+(?=(?:def|class|import|from|async|@)\b)")
+
+
+def without_language_word(text: str) -> str:
+    """The text without the language's name glued to its first line: `python def f(): …`."""
+    word = _LANGUAGE_WORD.match(text)
+    return text if word is None else text[word.end() :]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from pytest_llmbench.extraction.blocks import Block, Document, find_blocks
+from pytest_llmbench.extraction.blocks import Block, Document
 from pytest_llmbench.extraction.languages import MARKDOWN, PYTHON
 from pytest_llmbench.extraction.other_unfenced import find_other_code
 from pytest_llmbench.extraction.programs import read_program
 from pytest_llmbench.extraction.python_source import PythonReader
+from pytest_llmbench.extraction.scanner import find_blocks
 from pytest_llmbench.extraction.unfenced import FoundCode, find_code
 from pytest_llmbench.extraction.wrappers import wrapped_code
 

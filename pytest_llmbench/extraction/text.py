@@ -25,6 +25,11 @@ def end_with_newline(text: str) -> str:
     return text.rstrip("\n") + "\n"
 
 
+def join_lines(lines: list[str]) -> str:
+    """The lines as one text with exactly one line feed at its end."""
+    return end_with_newline("\n".join(lines))
+
+
 def is_quoted(line: str, start: int, end: int) -> bool:
     """Whether line[start:end] stands inside backticks or quotation marks."""
     before, after = line[max(0, start - _CONTEXT) : start], line[end : end + _CONTEXT]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from pytest_llmbench.extraction.python_source import (
     PythonReader,
     PythonSource,
     looks_like_code,
     looks_like_definition,
+    without_language_word,
 )
-from pytest_llmbench.extraction.text import end_with_newline
+from pytest_llmbench.extraction.text import join_lines
 
 # Each start costs a parse or more; a text with more of them is no ordinary answer.
 _MAX_STARTS = 60
@@ -37,7 +39,7 @@ def find_code(
     that parses, among those that define what is asked for if there are any. In an answer that
     is known to be cut off, code that ends too early is taken to its end.
     """
-    lines = text.strip("\n").split("\n")
+    lines = without_language_word(text.strip("\n")).split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
         return None
@@ -55,11 +57,13 @@ def find_code(
 
 
 def _whole(lines: list[str], reader: PythonReader) -> str | None:
-    text = end_with_newline("\n".join(lines))
+    text = join_lines(lines)
     for candidate in dict.fromkeys((text, text.lstrip(" \t"))):
         source = reader.read(candidate)
         if source.parses and (source.defined or source.imports):
-            return candidate if _trim(lines, len(lines), 0, reader) == len(lines) else None
+            return (
+                candidate if _without_prose_below(lines, len(lines), reader) == len(lines) else None
+            )
     return None
 
 
@@ -79,51 +83,52 @@ def _run_from(
     lines: list[str], start: int, reader: PythonReader, *, was_cut: bool
 ) -> tuple[int, FoundCode | None]:
     """The stretch that begins at a line, if it parses; and where to go on."""
-    first = lines[start]
+    bodies = _bodies(lines[start:])
+    used, found = max(
+        (_longest_prefix(body, reader, was_cut=was_cut) for body in bodies),
+        key=lambda result: result[0],
+    )
+    return start + max(used, 1), found
+
+
+def _bodies(lines: list[str]) -> Iterator[list[str]]:
+    """The lines; where the first is indented, without its indent, or all without theirs.
+
+    A lone blank before the first line is a tokenizer's. An indented block is Markdown's.
+    """
+    first = lines[0]
     indent = first[: len(first) - len(first.lstrip())]
-    body = _body_of_run(lines, start, indent)
-    stop = len(body)
+    yield [first.removeprefix(indent), *lines[1:]]
+    if indent:
+        block = takewhile(lambda line: not line.strip() or line.startswith(indent), lines)
+        yield [line.removeprefix(indent) for line in block]
+
+
+def _longest_prefix(
+    lines: list[str], reader: PythonReader, *, was_cut: bool
+) -> tuple[int, FoundCode | None]:
+    """How many lines, from the first on, parse; and their text, if it is a program."""
+    stop = len(lines)
     seems_cut = False
     for _ in range(_MAX_CUTS):
-        text = end_with_newline("\n".join(body[:stop]))
+        text = join_lines(lines[:stop])
         source = reader.read(text)
         if source.parses:
-            stop = _trim(body, stop, 0, reader)
-            text = end_with_newline("\n".join(body[:stop]))
+            stop = _without_prose_below(lines, stop, reader)
+            text = join_lines(lines[:stop])
             found = FoundCode(text, seems_cut) if reader.read(text).is_program else None
-            return start + max(stop, 1), found
+            return stop, found
         if source.error_line is None:
             break
-        before = _statement_start(body, min(source.error_line - 1, stop - 1))
-        if stop == len(body) and _is_cut_code(body, before, source):
+        before = _statement_start(lines, min(source.error_line, stop) - 1)
+        if stop == len(lines) and _is_cut_code(lines, before, source):
             seems_cut = True
             if was_cut:
-                return len(lines), FoundCode(text, seems_cut)
-        if before <= 0:
+                return stop, FoundCode(text, seems_cut)
+        if before == 0:
             break
         stop = before
-    return start + 1, None
-
-
-def _body_of_run(lines: list[str], start: int, indent: str) -> list[str]:
-    """The lines from a start on, the first without its indent; all of them, where all have it."""
-    body = lines[start:]
-    if not indent:
-        return body
-    stop = next(
-        (n for n, line in enumerate(body) if line.strip() and not line.startswith(indent)),
-        len(body),
-    )
-    block = [line.removeprefix(indent) for line in body[:stop]]
-    if len(indent) < 2 or (
-        stop > 1
-        and any(line[:1] in " \t" and not line.startswith(indent * 1) for line in body[1:stop])
-    ):
-        return [body[0].removeprefix(indent), *body[1:]]
-    inner = [line for line in block[1:] if line.strip()]
-    if inner and inner[0][:1] not in (" ", "\t") and block[0].rstrip().endswith(":"):
-        return [body[0].removeprefix(indent), *body[1:]]
-    return block
+    return 0, None
 
 
 def _statement_start(lines: list[str], number: int) -> int:
@@ -143,15 +148,12 @@ def _is_cut_code(lines: list[str], start: int, source: PythonSource) -> bool:
     )
 
 
-def _trim(lines: list[str], stop: int, start: int, reader: PythonReader) -> int:
+def _without_prose_below(lines: list[str], stop: int, reader: PythonReader) -> int:
     """The end of a stretch without lines of prose that happen to parse."""
-    while stop > start + 1:
+    while stop > 1:
         line = lines[stop - 1]
-        if line.strip() and (
-            line[0] in " \t#)]}\"'"
-            or looks_like_code(line)
-            or not _is_prose_statement(line, reader)
-        ):
+        is_prose = line[:1] not in tuple(" \t#)]}\"'") and not looks_like_code(line)
+        if line.strip() and not (is_prose and _is_prose_statement(line, reader)):
             break
         stop -= 1
     return stop
@@ -182,7 +184,7 @@ def _without_line_numbers(lines: list[str]) -> str | None:
             kept.append(match["code"])
         elif kept and line.strip():
             break
-    return end_with_newline("\n".join(kept)) if len(kept) > 1 else None
+    return join_lines(kept) if len(kept) > 1 else None
 
 
 def _broken_code(lines: list[str], reader: PythonReader) -> FoundCode | None:
@@ -196,6 +198,6 @@ def _broken_code(lines: list[str], reader: PythonReader) -> FoundCode | None:
         if line[:1].isalpha() and not looks_like_code(line) and not lines[end - 1].strip():
             break
         end += 1
-    text = end_with_newline("\n".join(lines[start:end]))
+    text = join_lines(lines[start:end])
     seems_cut = end == len(lines) and reader.read(text).incomplete
     return FoundCode(text, seems_cut)
