@@ -9,13 +9,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmbench.budget import Budget
 from pytest_llmbench.built_in import BuiltIn
 from pytest_llmbench.collector import Collector
+from pytest_llmbench.costs import Costs
 from pytest_llmbench.distribution import make_scheduling, order_by_lane
+from pytest_llmbench.energy import find_driver
 from pytest_llmbench.generation.ask import RetryPolicy
 from pytest_llmbench.generation.clock import Clock, SystemClock
 from pytest_llmbench.generation.lanes import Lanes
@@ -23,6 +28,8 @@ from pytest_llmbench.generation.library import Library
 from pytest_llmbench.generation.live import LiveAnswerer
 from pytest_llmbench.live_line import LiveLine
 from pytest_llmbench.models import Model, ModelSpecError, resolve_models, suggest_alias
+from pytest_llmbench.project_file import ProjectFile, read_project_file
+from pytest_llmbench.prices import PriceList
 from pytest_llmbench.providers.protocol import Endpoint, Patience, Provider
 from pytest_llmbench.results import Fault, Result
 from pytest_llmbench.sandbox.choose import choose_sandbox
@@ -46,6 +53,7 @@ if TYPE_CHECKING:
 
 BENCH = "llmbench-bench"
 CASE = "llm_case"
+ACCOUNT = "llmbench_account"
 STALL_S = 120.0
 WORK = pytest.StashKey[Work]()
 
@@ -62,23 +70,34 @@ class Bench:
         self,
         config: pytest.Config,
         settings: Settings,
+        project: ProjectFile,
+        *,
         models: Sequence[Model],
         providers: Mapping[str, Provider],
         clock: Clock,
     ) -> None:
         self.config = config
         self.settings = settings
+        self.project = project
         self.models = models
         self.tasks: dict[str, Task] = {}
         self.clock = clock
         self._endpoints = {
             model.spec: providers[model.provider].endpoint(model) for model in models
         }
+        self._budget = _open_budget(config, settings, clock)
         self._live = LiveAnswerer(
             providers,
             patience=Patience(settings.timeout_s, min(STALL_S, settings.timeout_s)),
             clock=clock,
             policy=RetryPolicy(),
+            costs=Costs(
+                PriceList(settings.prices),
+                self._budget,
+                find_driver,
+                settings.tariff,
+                now=lambda: datetime.now(UTC),
+            ),
         )
         self._library = Library(
             settings.recordings, settings.record_mode, self._live, find_versions()
@@ -249,6 +268,17 @@ class Bench:
         if self._sandbox is not None:
             self._sandbox.close()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let a worker of xdist count on the account of the whole run."""
+        if self._budget is not None:
+            node.workerinput[ACCOUNT] = str(self._budget.path)
+
+    def pytest_unconfigure(self) -> None:
+        """Close the account of the run."""
+        if self._budget is not None and not _is_worker(self.config):
+            self._budget.remove()
+
     def describe_plan(self) -> dict[str, Any]:
         """The tasks, and the key of every item, as plain JSON."""
         places: dict[str, str] = {}
@@ -289,7 +319,7 @@ class Bench:
         for model in self.models:
             endpoint = self.endpoint(model)
             at = "" if endpoint.kind == "offline" else f" at {endpoint.address}"
-            meant = suggest_alias(model, self.settings.aliases)
+            meant = suggest_alias(model, self.project.models)
             guess = f" (no alias; did you mean {meant!r}?)" if meant else ""
             lines.append(f"llmbench: {model.label} = {model.spec}{at}{guess}")
         if self._sandbox is not None:
@@ -298,15 +328,21 @@ class Bench:
 
 
 def set_up_bench(config: pytest.Config, settings: Settings) -> None:
-    """Register the benchmark's hooks. Raises UsageError for models that cannot be."""
+    """Register the benchmark's hooks.
+
+    Raises SettingsError for a project file and UsageError for models that cannot be.
+    """
+    project = read_project_file(config.rootpath)
     config.pluginmanager.register(BuiltIn(), "llmbench-built-in")
     offered = config.hook.pytest_llmbench_providers(config=config)
     providers = {provider.name: provider for some in offered for provider in some}
     try:
         models = resolve_models(
-            settings.models, providers=list(providers), configured=settings.aliases
+            settings.models, providers=list(providers), configured=project.models
         )
-        bench = Bench(config, settings, models, providers, SystemClock())
+        bench = Bench(
+            config, settings, project, models=models, providers=providers, clock=SystemClock()
+        )
     except ModelSpecError as error:
         raise pytest.UsageError(f"--llm-models: {error}") from None
     config.pluginmanager.register(bench, BENCH)
@@ -372,6 +408,16 @@ def _model_of(item: pytest.Item) -> Model:
 
 def _works_of(session: pytest.Session) -> list[Work]:
     return [item.stash[WORK] for item in session.items if WORK in item.stash]
+
+
+def _open_budget(config: pytest.Config, settings: Settings, clock: Clock) -> Budget | None:
+    """The account of the run when it has a cap and asks for answers."""
+    cap_usd = settings.max_cost_usd
+    if cap_usd is None or settings.plan or config.option.collectonly:
+        return None
+    if _is_worker(config):
+        return Budget(cap_usd, Path(config.workerinput[ACCOUNT]), clock)  # type: ignore[attr-defined]  # xdist's
+    return Budget.create(cap_usd, clock)
 
 
 def _is_worker(config: pytest.Config) -> bool:

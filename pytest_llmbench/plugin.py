@@ -8,8 +8,7 @@ import pytest
 
 from pytest_llmbench import hookspecs
 from pytest_llmbench.fixtures import generation, rubric, solution
-from pytest_llmbench.project_file import SettingsError
-from pytest_llmbench.settings import OPTIONS, read_settings
+from pytest_llmbench.settings import OPTIONS, SettingsError, read_settings
 
 __all__ = ["generation", "rubric", "solution"]
 
@@ -59,12 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
             root=config.rootpath,
             start=config.invocation_params.dir,
         )
+        if settings.models:
+            from pytest_llmbench.bench import set_up_bench  # noqa: PLC0415  # costs nothing unused
+
+            set_up_bench(config, settings)
     except SettingsError as error:
         raise pytest.UsageError(str(error)) from None
-    if settings.models:
-        from pytest_llmbench.bench import set_up_bench  # noqa: PLC0415  # costs nothing unused
-
-        set_up_bench(config, settings)
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmbench.prices import OwnPrice
+from pytest_llmbench.settings import SettingsError
 
 _PRICE_KEYS = ("input", "output", "cached_input")
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; its text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_llmbench.prices import OwnPrice
-from pytest_llmbench.project_file import ProjectFile, SettingsError, read_project_file
-
 RECORD_MODES = ("all", "new_episodes", "none")
 """In the words of pytest-recording: always ask, ask for what is missing, never ask."""
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; its text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +188,15 @@ class Settings:
     """Tell what would happen, and nothing else."""
     max_cost_usd: float | None = None
     """The most that a run may cost; None: no limit."""
-    aliases: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
-    """The project's own models and groups."""
-    prices: Mapping[str, OwnPrice] = field(default_factory=dict)
-    """`provider/model` → the project's own price."""
-    tariff: float | None = None
-    """What a kWh costs, in the user's currency; None when it is not given."""
 
 
 def read_settings(
     given: Callable[[str], Any], ini: Callable[[str], Any], *, root: Path, start: Path
 ) -> Settings:
-    """Command line over ini over default, and the project's file.
+    """Command line over ini over default.
 
-    `given` and `ini` look a name such as `llm_models` up; None and empty mean unset. `root` holds
-    `pyproject.toml` and `llmbench.toml`; report paths are relative to `start`.
+    `given` and `ini` look a name such as `llm_models` up; None and empty mean unset. Recordings
+    lie below `root` unless the user says where; the user's own paths are relative to `start`.
     Raises SettingsError.
     """
     values = {option.name: _read_option(option, given, ini) for option in OPTIONS}
@@ -209,7 +204,6 @@ def read_settings(
         raise SettingsError("--llm-models names no model; write for example devstral,sonnet")
     if values["plan"] and not values["models"]:
         raise SettingsError("--llm-plan: which models? Add --llm-models=NAME,…")
-    project = read_project_file(root) if values["models"] else ProjectFile()
     return Settings(
         models=values["models"],
         samples=values["samples"],
@@ -223,9 +217,6 @@ def read_settings(
         reports=tuple(start / path for path in values["report"]),
         plan=values["plan"],
         max_cost_usd=values["max_cost"],
-        aliases=project.models,
-        prices=project.prices,
-        tariff=project.tariff,
     )
 
 

@@ -1,0 +1,193 @@
+"""A well-mannered plugin: it costs nothing unless asked, and pytest stays pytest."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from small_projects import (
+    COUNTING_PROVIDER,
+    ECHO_SUITE,
+    GREET_SUITE,
+    RunBench,
+    asked,
+    read_report,
+)
+
+SLOW_IMPORTS = ("anthropic", "openai", "ollama", "httpx", "httpx2", "genai_prices", "parso")
+
+
+def run_python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_without_a_model_a_task_is_skipped_with_a_hint(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    before = sorted(path.name for path in project.path.iterdir())
+    result = run_bench("-rs", "-p", "no:cacheprovider")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(
+        ["SKIPPED * no model chosen: add --llm-models=NAME,… (devstral, sonnet, demo, …)"]
+    )
+    assert "llmbench:" not in result.stdout.str()
+    after = sorted(path.name for path in project.path.iterdir() if path.name != "__pycache__")
+    assert after == before
+
+
+def test_without_a_model_hardly_any_module_is_imported(project: pytest.Pytester) -> None:
+    """The plugin's own modules without a model, by name; no SDK, and nothing else that is slow."""
+    project.makepyfile("def test_nothing(): pass")
+    code = (
+        "import sys, pytest\n"
+        "pytest.main(['-q', '--collect-only', '-p', 'no:anyio', '-p', 'no:hypothesispytest'])\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    modules = run_python(code).splitlines()
+    assert sorted(name for name in modules if name.startswith("pytest_llmbench")) == [
+        "pytest_llmbench",
+        "pytest_llmbench.fixtures",
+        "pytest_llmbench.hookspecs",
+        "pytest_llmbench.plugin",
+        "pytest_llmbench.settings",
+    ]
+    assert not set(modules) & set(SLOW_IMPORTS)
+
+
+def test_without_a_model_the_plugin_adds_under_15_ms(project: pytest.Pytester) -> None:
+    """CPU time of processes with the plugin and without it, in turn; the least of each.
+
+    15 ms are 5% of what pytest itself takes on a machine that does nothing else; a busy one is
+    slower in both.
+    """
+    project.makepyfile("def test_nothing(): pass")
+    code = (
+        "import sys, time, pytest\n"
+        "pytest.main(['-q', '--collect-only', *sys.argv[1:]])\n"
+        "print('cpu', time.process_time())"
+    )
+
+    def cpu_s(*arguments: str) -> float:
+        return float(run_python(code, *arguments).rpartition("cpu")[2])
+
+    pairs = [(cpu_s(), cpu_s("-p", "no:llmbench")) for _ in range(8)]
+    least_with, least_without = map(min, zip(*pairs, strict=True))
+    assert least_with - least_without < max(0.015, 0.05 * least_without)
+
+
+def test_no_sdk_is_imported_for_offline_models(project: pytest.Pytester) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    code = (
+        "import sys, pytest\n"
+        "pytest.main(['-q', '-p', 'no:anyio', '--llm-models=reference'])\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    assert not set(run_python(code).splitlines()) & set(SLOW_IMPORTS)
+
+
+def test_k_lf_and_collect_only_work_on_items(project: pytest.Pytester) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    result = project.runpytest_inprocess("--llm-models=reference,junk", "-k", "junk")
+    result.assert_outcomes(failed=1, deselected=1)
+    result = project.runpytest_inprocess("--llm-models=reference,junk", "--lf")
+    result.assert_outcomes(failed=1, deselected=0)
+    result = project.runpytest_inprocess("--llm-models=reference,junk", "--collect-only", "-q")
+    result.stdout.fnmatch_lines(
+        ["test_greet.py::test_greet[[]reference[]]", "test_greet.py::test_greet[[]junk[]]"],
+        consecutive=True,
+    )
+    assert "Quality" not in result.stdout.str()
+
+
+def test_x_asks_for_nothing_that_has_not_started(project: pytest.Pytester) -> None:
+    project.makeconftest(COUNTING_PROVIDER)
+    project.makepyfile(test_echo=ECHO_SUITE.replace("COUNT", "20").replace('+ "\\n"', "+ '?'"))
+    result = project.runpytest_inprocess(
+        "-x", "--llm-models=counting/m?delay_s=0.2&concurrency=1", "--llm-report=out.json"
+    )
+    result.assert_outcomes(failed=1)
+    assert len(asked(project.path)) < 10
+    reasons = [each["reason"] for each in read_report(project.path / "out.json")["results"][1:]]
+    assert reasons == ["it did not run"] * 19
+
+
+def test_an_interrupt_ends_the_run_at_once_and_reports_what_there_is(
+    project: pytest.Pytester,
+) -> None:
+    project.makeconftest(COUNTING_PROVIDER)
+    project.makepyfile(test_echo=ECHO_SUITE.replace("COUNT", "50"))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "--llm-report=out.json",
+         "--llm-models=counting/m?delay_s=0.3&concurrency=1"],
+        cwd=project.path, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while len(asked(project.path)) < 3:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    start_s = time.monotonic()
+    output, _ = run.communicate(timeout=30)
+    assert time.monotonic() - start_s < 10
+    assert run.returncode == pytest.ExitCode.INTERRUPTED
+    assert "KeyboardInterrupt" in output
+    report = read_report(project.path / "out.json")
+    assert len(report["results"]) == 50
+    assert {each["score"] for each in report["results"]} == {100.0, None}
+    assert len(asked(project.path)) < 10
+
+
+def test_junit_and_json_report_tell_the_score(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    run_bench(
+        "--llm-models=reference,file/none", "--junitxml=junit.xml",
+        "--json-report", "--json-report-file=all.json", "--llm-report=own.json",
+    )  # fmt: skip
+    properties = {
+        (case.get("name"), each.get("name")): each.get("value")
+        for case in ET.parse(project.path / "junit.xml").iter("testcase")  # noqa: S314  # our own
+        for each in case.iter("property")
+    }
+    assert properties["test_greet[reference]", "llmbench.score"] == "100.0"
+    assert properties["test_greet[file/none]", "llmbench.status"] == "unscored"
+    assert ("test_greet[file/none]", "llmbench.score") not in properties
+    whole = json.loads((project.path / "all.json").read_text())
+    assert whole["llmbench"] == read_report(project.path / "own.json")
+    assert whole["summary"]["total"] == 2
+
+
+@pytest.mark.parametrize("plugin", ["xdist", "timeout", "pytest_jsonreport", "cacheprovider"])
+def test_it_runs_without_other_plugins(project: pytest.Pytester, plugin: str) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", f"no:{plugin}", "--llm-models=reference"],
+        cwd=project.path, capture_output=True, text=True, check=False,
+        env={key: value for key, value in os.environ.items() if key != "PYTEST_ADDOPTS"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 passed" in done.stdout
+
+
+def test_settings_come_from_the_ini_file_and_the_project_file(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    project.makeini("[pytest]\nllm_models = all\nllm_fail_under = 0\n")
+    (project.path / "llmbench.toml").write_text(
+        '[models]\nmine = "offline/reference"\nall = ["mine", "junk"]\n'
+    )
+    run_bench("--llm-report=out.json").assert_outcomes(passed=2)
+    models = read_report(project.path / "out.json")["models"]
+    assert {label: model["spec"] for label, model in models.items()} == {
+        "mine": "offline/reference",
+        "junk": "offline/junk",
+    }
