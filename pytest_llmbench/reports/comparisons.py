@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from pytest_llmbench.reports.figures import show_score
 from pytest_llmbench.results import Result
@@ -12,6 +12,7 @@ from pytest_llmbench.statistics.comparison import ScoreComparison, compare_score
 
 SCORE_DIGITS = 6
 """Two sums of the same thirds, added up in another order, are no difference."""
+MAX_MODELS_IN_ALL_PAIRS = 12
 SETTLE_POINTS = 5.0
 """`samples_needed` speaks of a true difference of this many points."""
 
@@ -36,14 +37,25 @@ class Comparison:
 
 
 def compare_models(results: Iterable[Result], labels: Sequence[str]) -> tuple[Comparison, ...]:
-    """Every pair of these models that has a task in common, in the order of the labels."""
+    """Pairs of these models that have a task in common; `labels` has the best first.
+
+    All pairs of up to MAX_MODELS_IN_ALL_PAIRS models; of more, each model with the best one and
+    with the next one, since the time that all pairs take grows with the square of their number.
+    """
     scores: dict[str, dict[tuple[str, str], list[float]]] = {label: {} for label in labels}
     for result in results:
         if result.score is not None:
             asked = (result.task, result.prompt)
             scores[result.model].setdefault(asked, []).append(round(result.score, SCORE_DIGITS))
-    pairs = (_compare(a, b, scores[a], scores[b]) for a, b in combinations(labels, 2))
-    return tuple(each for each in pairs if each is not None)
+    found = (_compare(a, b, scores[a], scores[b]) for a, b in _choose_pairs(labels))
+    return tuple(each for each in found if each is not None)
+
+
+def _choose_pairs(labels: Sequence[str]) -> list[tuple[str, str]]:
+    if len(labels) <= MAX_MODELS_IN_ALL_PAIRS:
+        return list(combinations(labels, 2))
+    best, *others = labels
+    return [(best, other) for other in others] + list(pairwise(others))
 
 
 def _compare(

@@ -121,3 +121,11 @@ def test_the_same_score_added_up_in_another_order_is_no_difference() -> None:
     theirs = make_result("b", score=73.33333333333334)
     (comparison,) = summarize(make_run(ours, theirs)).comparisons
     assert (comparison.difference, comparison.different) == (0.0, False)
+
+
+def test_all_pairs_of_a_few_models_and_some_pairs_of_many() -> None:
+    def count(models: int) -> int:
+        results = [make_result(f"model-{number}") for number in range(models)]
+        return len(summarize(make_run(*results)).comparisons)
+
+    assert (count(1), count(12), count(13)) == (0, 66, 12 + 11)
