@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_llmbench.costs import Costs
 from pytest_llmbench.generation.ask import GenerationFailed, Progress, RetryPolicy, ask
 from pytest_llmbench.generation.attention import Attention
 from pytest_llmbench.generation.clock import Clock
@@ -44,11 +45,14 @@ class LiveAnswerer:
         patience: Patience,
         clock: Clock,
         policy: RetryPolicy,
+        costs: Costs | None = None,
     ) -> None:
+        """Without `costs`, nobody counts what answers take."""
         self._providers = providers
         self._patience = patience
         self._clock = clock
         self._policy = policy
+        self._costs = costs
         self._attention = Attention()
         self._lock = threading.Lock()
         self._models: dict[str, _Opened] = {}
@@ -66,7 +70,16 @@ class LiveAnswerer:
         except ProviderError as fault:
             raise GenerationFailed(fault, Recording(text="")) from fault
         try:
-            recording = ask(
+            recording = self._ask(session, job, progress)
+        except GenerationFailed as failed:
+            if failed.fault.kind in LASTING:
+                opened.fault = failed.fault
+            raise
+        return Answer(recording, replayed=False)
+
+    def _ask(self, session: Session, job: Job, progress: Progress) -> Recording:
+        def ask_session(session: Session) -> Recording:
+            return ask(
                 session,
                 job.request,
                 patience=self._patience,
@@ -75,11 +88,17 @@ class LiveAnswerer:
                 progress=progress,
                 attention=self._attention,
             )
-        except GenerationFailed as failed:
-            if failed.fault.kind in LASTING:
-                opened.fault = failed.fault
-            raise
-        return Answer(recording, replayed=False)
+
+        if self._costs is None:
+            return ask_session(session)
+        return self._costs.account(
+            session,
+            job.model,
+            self._providers[job.model.provider].endpoint(job.model),
+            job.request,
+            called_off=progress.called_off.is_set,
+            ask=ask_session,
+        )
 
     def is_archive(self, model: Model) -> bool:
         """Whether the model's answers are there already, and need no recording."""

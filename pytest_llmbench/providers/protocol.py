@@ -25,6 +25,7 @@ FaultKind: TypeAlias = Literal[
     "stalled",  # no byte for too long
     "timeout",  # the whole generation took too long
     "missing",  # an offline model has no answer to this task
+    "unaffordable",  # not asked: the cap on the run's cost would be passed
 ]
 
 RETRYABLE: frozenset[FaultKind] = frozenset(
