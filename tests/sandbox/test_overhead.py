@@ -12,8 +12,9 @@ from pytest_llmbench.sandbox.environment import base_interpreter, clean_environm
 from pytest_llmbench.sandbox.protocol import Limits, Sandbox
 
 ROUNDS = 25
+QUIET_START_S = 0.014
+"""What the interpreter's start takes on the quiet machine that the targets are meant for."""
 SLACK = 3
-"""The targets are those of a quiet machine with the interpreter's start at 14 ms."""
 TARGET_S = {"bubblewrap": 0.012, "landlock": 0.009}
 TARGET_SOLUTION_S = 0.15
 
@@ -22,6 +23,11 @@ def timed(action: Callable[[], object]) -> float:
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
+
+
+def allowance(plain_s: list[float]) -> float:
+    """By how much a target may be missed: the more, the slower the machine is just now."""
+    return max(SLACK, statistics.median(plain_s) / QUIET_START_S)
 
 
 def start_plainly(folder: Path) -> None:
@@ -40,14 +46,15 @@ def test_one_run(sandbox: Sandbox, tmp_path: Path) -> None:
     """The median difference between a run in a box and a plain subprocess."""
     box = sandbox.open_box(Limits())
     command = [sandbox.python(), "-c", "pass"]
+    boxed_s, plain_s = [], []
     try:
-        differences = [
-            timed(lambda: box.run(command)) - timed(lambda: start_plainly(tmp_path))
-            for _ in range(ROUNDS)
-        ]
+        for _ in range(ROUNDS):
+            boxed_s.append(timed(lambda: box.run(command)))
+            plain_s.append(timed(lambda: start_plainly(tmp_path)))
     finally:
         box.close()
-    assert statistics.median(differences) < SLACK * TARGET_S[sandbox.name]
+    differences = [boxed - plain for boxed, plain in zip(boxed_s, plain_s, strict=True)]
+    assert statistics.median(differences) < allowance(plain_s) * TARGET_S[sandbox.name]
 
 
 def test_one_solution(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -66,5 +73,9 @@ def test_one_solution(sandbox: Sandbox, tmp_path: Path) -> None:
             start_plainly(tmp_path)
 
     solve()
-    differences = [timed(solve) - timed(solve_plainly) for _ in range(5)]
-    assert statistics.median(differences) < SLACK * TARGET_SOLUTION_S
+    boxed_s, plain_s = [], []
+    for _ in range(5):
+        boxed_s.append(timed(solve))
+        plain_s.append(timed(solve_plainly) / 7)
+    differences = [boxed - 7 * plain for boxed, plain in zip(boxed_s, plain_s, strict=True)]
+    assert statistics.median(differences) < allowance(plain_s) * TARGET_SOLUTION_S
