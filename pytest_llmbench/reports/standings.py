@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from pytest_llmbench.reports.code_size import CodeSize, measure_code
@@ -57,12 +57,16 @@ class Standing:
     """One model's line of the scoreboard.
 
     Scores are 0 to 100. Times are seconds; they, tokens, rates and cost are medians over the
-    scored results in which they are known. None: known of none.
+    scored results in which they are known. None: known of none. Where there were several
+    attempts, times, tokens and rates are those of the first, which all models are asked alike;
+    cost and `working_program` hold all attempts.
     """
 
     model: str
     score: float | None
     """Mean over the scored results, each task weighing the same; None when none is scored."""
+    first_score: float | None
+    """The same for the first attempt of each; equal to `score` when there was one attempt."""
     score_ci: tuple[float, float] | None
     """The 95% interval of `score`; None where none can be defended."""
     score_by_prompt: Mapping[str, float]
@@ -111,7 +115,8 @@ def rank(standing: Standing) -> tuple[bool, float, float]:
 def stand(label: str, results: Sequence[Result], fail_under: float) -> Standing:
     """Roll up one model's results; one passes when it reaches `fail_under`."""
     scored = [result for result in results if result.score is not None]
-    generations = [each.generation for each in scored if each.generation is not None]
+    first = [replace(each, generation=next(iter(each.generations), None)) for each in scored]
+    generations = [each.generation for each in first if each.generation is not None]
     ttfts_s = _known(generations, lambda each: each.ttft_s)
     totals_s = _known(generations, lambda each: each.total_s)
     tallies = _tally(scored)
@@ -120,12 +125,13 @@ def stand(label: str, results: Sequence[Result], fail_under: float) -> Standing:
     return Standing(
         model=label,
         score=mean_score(_scores_by_task(scored)),
+        first_score=mean_score(_first_scores_by_task(scored)),
         score_ci=mean_score_interval(_scores_by_task(scored)),
         score_by_prompt=_score_by_prompt(scored),
         pass_at=pass_at,
         pass_all=_estimate(passes, pass_hat_k),
         flickering=_find_flickering(scored),
-        working_program=_expect(generations, pass_at.get(1)),
+        working_program=_expect(scored, pass_at.get(1)),
         scored=len(scored),
         unscored=len(results) - len(scored),
         syntax_valid=_all_passed(tallies.get("syntax")),
@@ -137,10 +143,10 @@ def stand(label: str, results: Sequence[Result], fail_under: float) -> Standing:
         output_tokens=_median(_known(generations, lambda each: each.output_tokens)),
         tokens_per_s=_median(_known(generations, lambda each: each.tokens_per_s)),
         tokens_per_s_method=_method(generations),
-        cost_usd=_median(_known(generations, lambda each: each.cost_usd)),
+        cost_usd=_median([usd for usd in _add_up(scored, "cost_usd") if usd is not None]),
         replayed=sum(each.replayed for each in generations),
         truncated=sum(each.truncated is True for each in generations),
-        phases=find_typical(scored),
+        phases=find_typical(first),
         ttfo_s=_median(_known(generations, lambda each: each.ttfo_s)),
         chars_per_s=_median(_known(generations, lambda each: each.chars_per_s)),
         e2e_tokens_per_s=_median(_known(generations, lambda each: each.e2e_tokens_per_s)),
@@ -185,6 +191,15 @@ def _scores_by_task(scored: Iterable[Result]) -> list[list[float]]:
     for result in scored:
         if result.score is not None:
             by_task.setdefault(result.task, []).append(result.score)
+    return list(by_task.values())
+
+
+def _first_scores_by_task(scored: Iterable[Result]) -> list[list[float]]:
+    by_task: dict[str, list[float]] = {}
+    for result in scored:
+        if result.score is not None:
+            first = result.attempt_scores[0] if result.attempt_scores else result.score
+            by_task.setdefault(result.task, []).append(first)
     return list(by_task.values())
 
 
@@ -235,9 +250,15 @@ def _find_flickering(scored: Iterable[Result]) -> tuple[FlickeringCheck, ...]:
     )
 
 
-def _expect(generations: Sequence[GenerationRecord], pass_rate: float | None) -> ExpectedCost:
+def _expect(scored: Sequence[Result], pass_rate: float | None) -> ExpectedCost:
     return ExpectedCost(
-        time_s=expected_cost((each.total_s for each in generations), pass_rate),
-        tokens=expected_cost((each.output_tokens for each in generations), pass_rate),
-        cost_usd=expected_cost((each.cost_usd for each in generations), pass_rate),
+        time_s=expected_cost(_add_up(scored, "total_s"), pass_rate),
+        tokens=expected_cost(_add_up(scored, "output_tokens"), pass_rate),
+        cost_usd=expected_cost(_add_up(scored, "cost_usd"), pass_rate),
     )
+
+
+def _add_up(results: Iterable[Result], figure: str) -> list[float | None]:
+    """Each result's figure over all its attempts; None where one of them is not known."""
+    parts = [[getattr(each, figure) for each in result.generations] for result in results]
+    return [math.fsum(some) if some and None not in some else None for some in parts]

@@ -80,7 +80,7 @@ def summarize(run: Run) -> Summary:
 
 
 def _add_up(results: Sequence[Result]) -> Totals:
-    generations = [each.generation for each in results if each.generation is not None]
+    generations = [generation for each in results for generation in each.generations]
     costs_usd = [each.cost_usd for each in generations if each.cost_usd is not None]
     return Totals(
         results=len(results),

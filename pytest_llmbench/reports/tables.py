@@ -100,7 +100,10 @@ def quality_table(summary: Summary) -> Table:
     figures.append(_Figure(Column("Score"), lambda each: _score_cell(each, summary)))
     if any(each.score_ci is not None for each in standings):
         figures.append(_Figure(Column("95%"), lambda each: Cell(show_interval(each.score_ci))))
-    return _fill("Quality", figures, standings)
+    notes: tuple[tuple[str, str], ...] = ()
+    if any(len(each.attempt_scores) > 1 for each in summary.run.results):
+        notes = (("", "Score: of the first attempts → of the last."),)
+    return _fill("Quality", figures, standings, notes)
 
 
 def speed_table(summary: Summary) -> Table:
@@ -228,4 +231,7 @@ def _pass_at_1(standing: Standing) -> str:
 def _score_cell(standing: Standing, summary: Summary) -> Cell:
     if standing.score is None:
         return Cell(UNKNOWN)
-    return Cell(show_score(standing.score), passed=standing.score >= summary.run.fail_under)
+    text = show_score(standing.score)
+    if any(len(each.attempt_scores) > 1 for each in summary.run.results):
+        text = f"{show_score(standing.first_score)} → {text}"
+    return Cell(text, passed=standing.score >= summary.run.fail_under)

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
+from pytest_llmbench.reports.safe_text import cut_end
 from pytest_llmbench.results import Diagnosis, Result
+
+MAX_GAPS = 10
+MAX_REASON_WIDTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Trouble:
     causes: tuple[Cause, ...]
     """The dearest first."""
     gaps: tuple[Gap, ...]
-    """The most frequent first."""
+    """The most frequent first; of very many, the rest as one."""
 
 
 def find_troubles(by_model: Mapping[str, Sequence[Result]]) -> tuple[Trouble, ...]:
@@ -89,7 +93,8 @@ def _weights(scored: Sequence[Result]) -> list[float]:
 def _gaps(unscored: Iterable[Result]) -> tuple[Gap, ...]:
     counts: dict[str, int] = {}
     for result in unscored:
-        reason = result.reason or "no reason given"
+        reason = cut_end(result.reason or "no reason given", MAX_REASON_WIDTH)
         counts[reason] = counts.get(reason, 0) + 1
-    gaps = (Gap(reason, count) for reason, count in counts.items())
-    return tuple(sorted(gaps, key=lambda gap: -gap.results))
+    gaps = sorted((Gap(*each) for each in counts.items()), key=lambda gap: -gap.results)
+    others = sum(gap.results for gap in gaps[MAX_GAPS:])
+    return (*gaps[:MAX_GAPS], *([Gap("other reasons", others)] if others else []))

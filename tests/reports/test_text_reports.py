@@ -179,3 +179,13 @@ def test_the_step_summary_is_the_beginning_of_the_post() -> None:
     short = "".join(step_summary_lines(summary))
     assert "".join(markdown_lines(summary)).startswith(short)
     assert short.endswith("not one answer could be scored.\n\n")
+
+
+def test_many_outages_do_not_overflow_the_step_summary() -> None:
+    """GitHub refuses a summary of more than a megabyte."""
+    results = [
+        make_unscored(sample=number, reason=f"{number}: {'x' * 5_000}") for number in range(1_000)
+    ]
+    text = "".join(step_summary_lines(summarize(make_run(*results))))
+    assert "- **devstral**: 990 unscored: other reasons\n" in text
+    assert len(text) < 10_000
