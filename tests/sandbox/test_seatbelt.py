@@ -60,7 +60,7 @@ def test_command(seatbelt: Seatbelt, log: Path) -> None:
     assert names in ([], ["LC_CTYPE"])
     writable = next(line for line in rules.splitlines() if "file-write*" in line)
     folder = Path(writable.split('"')[1])
-    assert (folder / "work" / "note.txt").exists()
+    assert folder.is_dir()
     box.close()
     assert not folder.exists()
 
