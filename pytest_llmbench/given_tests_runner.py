@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import json
 import os
 import secrets
@@ -56,10 +57,13 @@ def main() -> int:
     except OSError as error:  # what programs left there before leaves no room
         say(read_seal(), "blocked", str(error))
         return 1
-    if fault is not None:
-        say(read_seal(), "fault", fault)
-        return 1
-    return judge(expected, files, order["tests"], private)
+    try:
+        if fault is not None:
+            say(read_seal(), "fault", fault)
+            return 1
+        return judge(expected, files, order["tests"], private)
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
 
 
 def prepare(
@@ -204,7 +208,7 @@ def judge(
         become_quiet()
         secret = os.read(order_end, 64).decode()  # sent when the judge has named what it expects
         os.close(order_end)
-        test(files, tests, private, reporter(report_end, secret))
+        run_tests(files, tests, private, reporter(report_end, secret))
     for descriptor in (report_end, order_end):
         os.close(descriptor)
     seal = read_seal()
@@ -293,7 +297,7 @@ def pytest_options(root: Path, private: Path) -> list[str]:
     ]
 
 
-def test(
+def run_tests(
     files: Mapping[str, bytes],
     tests: Sequence[str],
     private: Path,
@@ -302,7 +306,7 @@ def test(
     """Run the given tests over the answer."""
     sys.argv = ["pytest"]
     sys.dont_write_bytecode = True
-    sys.pycache_prefix = str(private / "bytecode")  # what the answer left in __pycache__ is unread
+    sys.pycache_prefix = os.devnull  # no folder: bytecode that the answer has planted is not read
     root = Path.cwd()
     options = [*pytest_options(root, private), *tests]
     make_importable(root, files)
@@ -349,18 +353,23 @@ class Reporter:
     ) -> None:
         self._report = report
         self._phases: dict[tuple[str, str], Phase] = {}
-        self._machinery: Machinery | None = None
+        self._machinery = Machinery()
+        self._plugins: set[object] | None = None
         self._modules = {
             root / path: content for path, content in files.items() if path.endswith(".py")
         }
         self._change: str | None = None
         self._alert = False
 
+    def pytest_load_initial_conftests(self) -> None:
+        """Remember pytest as it is before the first conftest.py is imported."""
+        self._machinery = Machinery()
+
     def pytest_collectstart(self, collector: pytest.Collector) -> None:
-        """Remember pytest as it is before the first test file is imported, and look again later."""
-        if self._machinery is None:
-            self._machinery = Machinery(collector.config.pluginmanager)
-        self._look_for_change()
+        """Look at everything before the next test file is imported."""
+        if self._plugins is None:
+            self._plugins = collector.config.pluginmanager.get_plugins()
+        self._look_for_change(collector.config)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -384,7 +393,7 @@ class Reporter:
         """Report a test when all its phases are over."""
         self._alert = False
         result = yield
-        self._look_for_change()
+        self._look_for_change(item.config)
         if not self._alert:
             self._change = self._change or "the outcome of tests"
         if self._change is not None:
@@ -394,12 +403,13 @@ class Reporter:
             self._report(item.nodeid, outcome_of(*phases), "")
         return result
 
-    def _look_for_change(self) -> None:
+    def _look_for_change(self, config: pytest.Config) -> None:
         for path, content in self._modules.items():
             if not holds(path, content):
                 self._change = self._change or path.name
-        if self._machinery is not None:
-            self._change = self._change or self._machinery.find_change()
+        if config.pluginmanager.get_plugins() != self._plugins:
+            self._change = self._change or "the plugins"
+        self._change = self._change or self._machinery.find_change()
 
 
 def holds(path: Path, content: bytes) -> bool:
@@ -443,11 +453,9 @@ def notices_failure(item: pytest.Item) -> bool:
 
 
 class Machinery:
-    """The plugins, functions and classes that decide about tests, and the code behind each."""
+    """The functions and classes that decide about tests, and the code behind each."""
 
-    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
-        self._plugins = plugins
-        self._registered = plugins.get_plugins()
+    def __init__(self) -> None:
         self._names: list[tuple[str, Mapping[str, object], str, object]] = []
         self._codes: list[tuple[str, Any, types.CodeType]] = []
         seen: set[int] = set()
@@ -472,8 +480,6 @@ class Machinery:
 
     def find_change(self) -> str | None:
         """The name of a part that is no longer what it was; None when all are."""
-        if self._plugins.get_plugins() != self._registered:
-            return "the plugins"
         for name, namespace, key, value in self._names:
             if namespace.get(key) is not value:
                 return name

@@ -239,13 +239,23 @@ def test_after(): assert tool.add(1, 1) == 2
         )
         assert "No module named 'other'" in result.stdout
 
-    def test_hang_ends_at_the_time_limit_and_keeps_what_was_reported(self, box: Box) -> None:
-        answer = b"import time\ndef add(a, b):\n    return 3 if a == 1 else time.sleep(60)\n"
-        result = judge(box, answer, timeout_s=3)
+    def test_hang_ends_at_the_time_limit(self, box: Box) -> None:
+        answer = b"import time\ndef add(a, b): time.sleep(60)\n"
+        result = judge(box, answer, timeout_s=5)
         assert result.timed_out
+        assert result.limit == "time: 5 s"
+        assert result.tests == {ADDS: "error", ADDS_NEGATIVE: "error"}
+        assert result.stderr.splitlines() == [
+            f"{name}: it did not report; the run met its limit of time: 5 s"
+            for name in (ADDS, ADDS_NEGATIVE)
+        ]
+
+    def test_what_was_reported_before_a_crash_counts(self, box: Box) -> None:
+        answer = b"import os\ndef add(a, b):\n    return 3 if a == 1 else os._exit(0)\n"
+        result = judge(box, answer)
         assert result.tests == {ADDS: "passed", ADDS_NEGATIVE: "error"}
         assert result.stderr == (
-            f"{ADDS_NEGATIVE}: it did not report; the run met its limit of {result.limit}"
+            f"{ADDS_NEGATIVE}: it did not report; the run ended with exit code 1"
         )
 
     def test_a_later_answer_is_judged_anew(self, box: Box) -> None:
@@ -461,6 +471,34 @@ class TestDishonestAnswers:
         assert result.passed == 0, (result.tests, result.stdout, result.stderr)
         assert set(result.tests) == {ADDS, ADDS_NEGATIVE}
         assert result.returncode != 0
+
+    def test_planted_bytecode_is_not_read(self, box: Box) -> None:
+        """A given helper is compiled from what the suite gave, whatever lies in __pycache__."""
+        plant = """
+import importlib.util, marshal, pathlib
+cache = pathlib.Path(importlib.util.cache_from_source("helpers.py"))
+cache.parent.mkdir(exist_ok=True)
+code = compile("def check(value): pass", "helpers.py", "exec")
+unchecked = (1).to_bytes(4, "little")
+cache.write_bytes(importlib.util.MAGIC_NUMBER + unchecked + bytes(8) + marshal.dumps(code))
+"""
+        given = {
+            "helpers.py": b"def check(value): assert value == 3\n",
+            "test_calc.py": b"""
+import calc, helpers
+def test_adds(): helpers.check(calc.add(1, 2))
+""",
+        }
+        box.run([sys.executable, "-c", plant])
+        assert "__pycache__" in " ".join(box.list_files())
+        assert judge(box, WRONG_ANSWER, given=given).tests == {ADDS: "failed"}
+
+    def test_answer_that_a_given_conftest_imports_first(self, box: Box) -> None:
+        """Its changes to pytest are noticed, though no test file was imported before."""
+        given = {"conftest.py": b"import calc\n", "test_calc.py": GIVEN_TEST}
+        answer = DISHONEST_ANSWERS["patches the report"] + UNFILLED
+        assert set(judge(box, answer, given=given).tests.values()) == {"error"}
+        assert set(judge(box, HONEST_ANSWER, given=given).tests.values()) == {"passed"}
 
     @pytest.mark.parametrize("obstacle", OBSTACLES)
     def test_what_a_program_left_before_is_no_obstacle(self, box: Box, obstacle: str) -> None:
