@@ -79,8 +79,9 @@ class Budget:
 
     @contextmanager
     def _open(self) -> Iterator[TextIOWrapper]:
-        with self.path.open("r+", encoding="ascii") as file:
+        with self.path.open("a+", encoding="ascii") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)  # to read; what is written goes to the end
             yield file
 
 
@@ -94,7 +95,7 @@ class _Account:
 
     @classmethod
     def read(cls, file: TextIOWrapper) -> _Account:
-        """Read all lines; the next one can be written then."""
+        """Add all lines up."""
         account = cls()
         for line in file:
             verb, name, usd = line.split()
