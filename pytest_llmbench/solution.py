@@ -161,6 +161,7 @@ class Solution:
                 stderr=_cut(result.stderr),
                 duration_s=result.duration_s,
                 limit=result.limit,
+                output_truncated=result.output_truncated,
                 check=self._notebook.under_way,
             )
         )

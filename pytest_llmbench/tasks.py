@@ -29,6 +29,7 @@ KEYWORDS = (
     "libraries",
 )
 FENCE = "~" * 8
+FULL_POINTS = 100
 
 
 class TaskError(ValueError):
@@ -211,6 +212,9 @@ def _read_points(points: Any) -> dict[str, float]:
             )
     if points and not any(points.values()):
         raise TaskError(f"llm_task(points={dict(points)!r}): no category has any points")
+    total = sum(points.values())
+    if total > FULL_POINTS + 1e-6:
+        raise TaskError(f"llm_task(points=…): they add up to {total:g}; a full score is 100")
     return {category: float(worth) for category, worth in points.items()}
 
 
