@@ -16,7 +16,13 @@ from pytest_llmbench.models import Model, ModelSpecError
 from pytest_llmbench.providers import http
 from pytest_llmbench.providers.anthropic_events import Answer, read_fault
 from pytest_llmbench.providers.parameters import base_url, one_of, read_parameters, whole_number
-from pytest_llmbench.providers.protocol import Endpoint, Patience, ProviderError, ServedModel
+from pytest_llmbench.providers.protocol import (
+    Endpoint,
+    Facts,
+    Patience,
+    ProviderError,
+    ServedModel,
+)
 
 DEFAULT_ADDRESS = "https://api.anthropic.com"
 
@@ -197,8 +203,23 @@ class AnthropicSession:
             self._of_thread.used_s = time.monotonic()
         return self._served
 
-    def _look_up(self, patience: Patience) -> Any:
-        """The server's account of the model; None when it gives none."""
+    def inspect(self, request: Request, patience: Patience) -> Facts:  # noqa: ARG002  # the seam's
+        """What Anthropic tells of the model; other servers may tell nothing."""
+        info = self._look_up(patience, lists_all=self._address == DEFAULT_ADDRESS)
+        if info is not None:
+            self._describe(info)  # raises for thoughts that the model does not have
+        return Facts(
+            has_key=bool(self._secrets) or self._client.credentials is not None,
+            listed=None if info is None else True,
+            longest_context=getattr(info, "max_input_tokens", None),
+            longest_answer=getattr(info, "max_tokens", None),
+        )
+
+    def _look_up(self, patience: Patience, *, lists_all: bool = False) -> Any:
+        """The server's account of the model; None when it gives none.
+
+        One that lists all its models does not serve what it does not list.
+        """
         try:
             return self._client.models.retrieve(
                 self._model.name,
@@ -207,7 +228,8 @@ class AnthropicSession:
             )
         except Exception as error:  # noqa: BLE001  # whatever the SDK raises becomes a fault
             fault = self._explain(error, patience)
-            if fault.kind in ("setup", "unreachable", "stalled") or self._watch.closed:
+            telling = ("setup", "unreachable", "stalled", *(["model"] if lists_all else []))
+            if fault.kind in telling or self._watch.closed:
                 raise fault from None
             # Not every server lists its models, and the answer's own request will tell the rest.
             return None

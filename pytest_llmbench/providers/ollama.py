@@ -26,8 +26,15 @@ from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers import http
 from pytest_llmbench.providers.context import count_fewest_tokens, count_most_tokens
+from pytest_llmbench.providers.ollama_memory import count_cache_bytes_per_token
 from pytest_llmbench.providers.ollama_parameters import OllamaWishes, read_wishes
-from pytest_llmbench.providers.protocol import Endpoint, Patience, ProviderError, ServedModel
+from pytest_llmbench.providers.protocol import (
+    Endpoint,
+    Facts,
+    Patience,
+    ProviderError,
+    ServedModel,
+)
 
 DIGEST_PATIENCE_S = 30.0
 CONTEXT_STEP = 4096
@@ -84,6 +91,8 @@ class _Abilities:
     quantization: str | None
     trained_context: int | None
     thinks: bool | None
+    size_bytes: int | None
+    cache_bytes_per_token: int | None
     details: Mapping[str, str | int | None]
 
 
@@ -204,6 +213,8 @@ class OllamaSession:
             quantization=details and details.quantization_level,
             trained_context=contexts[0] if contexts else None,
             thinks=thinks,
+            size_bytes=listed and listed.size,
+            cache_bytes_per_token=count_cache_bytes_per_token(facts),
             details={
                 "family": details and details.family,
                 "parameter_size": details and details.parameter_size,
@@ -296,6 +307,34 @@ class OllamaSession:
             except Exception as error:  # noqa: BLE001  # whatever the SDK raises becomes a fault
                 raise self._explain(error, patience) from None
         return None if listed is None else str(listed.digest)
+
+    def inspect(self, request: Request, patience: Patience) -> Facts:
+        """The model as it is pulled now, and the context that it would get."""
+        with self._preparing:
+            self._allow(patience)
+            try:
+                return self._inspect(request)
+            except Exception as error:  # noqa: BLE001  # whatever the SDK raises becomes a fault
+                raise self._explain(error, patience) from None
+
+    def _inspect(self, request: Request) -> Facts:
+        abilities = self._look_up()
+        has_key = any(self._secrets)
+        if self._remote:
+            return Facts(has_key=has_key, listed=True, longest_context=abilities.trained_context)
+        self._choose_context(request, abilities)
+        loaded = _describe_memory(self._look_at_memory())
+        return Facts(
+            has_key=has_key,
+            listed=True,
+            quantization=abilities.quantization,
+            size_bytes=abilities.size_bytes,
+            cache_bytes_per_token=abilities.cache_bytes_per_token,
+            context_length=self._num_ctx,
+            longest_context=abilities.trained_context,
+            loaded_bytes=loaded.get("size_bytes"),
+            loaded_gpu_bytes=loaded.get("gpu_bytes"),
+        )
 
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives. Raises ProviderError."""

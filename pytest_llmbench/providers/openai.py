@@ -29,6 +29,7 @@ from pytest_llmbench.providers.openai_responses import ResponsesReader, response
 from pytest_llmbench.providers.presets import PRESETS, Preset, Target, resolve_target
 from pytest_llmbench.providers.protocol import (
     Endpoint,
+    Facts,
     Patience,
     Provider,
     ProviderError,
@@ -108,6 +109,7 @@ class OpenAISession:
         self._httpx: Any = httpx2
         self._sdk = sdk
         self._faults = Faults(target, secrets=(key,) if key else ())
+        self._has_key = bool(key)
         self._manners = Manners(target.limit_field, asks_for_usage=target.preset.asks_for_usage)
         self._watch = http.ConnectionWatch()
         self._client = self._build_client(key)
@@ -140,6 +142,22 @@ class OpenAISession:
     def find_digest(self) -> str | None:
         """Nothing: this API does not say which weights it serves."""
         return None
+
+    def inspect(self, request: Request, patience: Patience) -> Facts:  # noqa: ARG002  # the seam's
+        """What the server's list of models tells; some list nothing."""
+        local = self._target.endpoint.kind == "local"
+        with self._translated_faults(patience):
+            if self._is_openai:
+                served = _describe(self._get(self._model_path, patience))
+            else:
+                served = self._find_model(patience) if local else self._greet(patience)
+        size = served.details.get("size_bytes")
+        return Facts(
+            has_key=self._has_key,
+            listed=None if served.name is None else True,
+            size_bytes=size if isinstance(size, int) else None,
+            context_length=served.context_length,
+        )
 
     def stream(self, request: Request, patience: Patience) -> Iterator[Chunk]:
         """Ask, and yield each piece as it arrives; the last is End. Raises ProviderError."""
@@ -249,13 +267,17 @@ class OpenAISession:
     def _greet(self, patience: Patience) -> ServedModel:
         """Open a connection to a server in the cloud with the smallest question that there is."""
         try:
-            answer = self._get(f"/models/{quote(self._target.model, safe='')}", patience)
+            answer = self._get(self._model_path, patience)
         except self._sdk.APIStatusError as error:
             if error.status_code == HTTPStatus.UNAUTHORIZED:
                 raise
             # Not every server describes a single model; the real request will tell.
             return ServedModel()
         return _describe(answer)
+
+    @property
+    def _model_path(self) -> str:
+        return f"/models/{quote(self._target.model, safe='')}"
 
     def _get(self, path: str, patience: Patience) -> Mapping[str, Any]:
         response = self._client.get(

@@ -84,6 +84,31 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a look at the server tells of a model, with nothing loaded. None: it does not say."""
+
+    has_key: bool | None = None
+    """True when a key is sent; False when none is, as none is needed."""
+    listed: bool | None = None
+    """True when the server says that it has the model. One that says no raises a fault."""
+    quantization: str | None = None
+    size_bytes: int | None = None
+    """The weights, as they lie on the server's disk."""
+    cache_bytes_per_token: int | None = None
+    """The most that each token of the context takes in memory."""
+    context_length: int | None = None
+    """The context that a question as long as the one given would get, in tokens."""
+    longest_context: int | None = None
+    """The longest one that the model was made for."""
+    longest_answer: int | None = None
+    """The most tokens that the server lets an answer have."""
+    loaded_bytes: int | None = None
+    """What the model takes in memory now; None also when it is not loaded."""
+    loaded_gpu_bytes: int | None = None
+    """The part of it in the memory of GPUs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait, in seconds."""
 
@@ -120,6 +145,17 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Drop the connections; a stream in another thread ends with an error."""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A session that can look at its server. None has to: what it would tell is not known then."""
+
+    def inspect(self, request: Request, patience: Patience) -> Facts:
+        """What the server tells of the model, in the light of the longest request.
+
+        Loads nothing and generates nothing. Raises ProviderError, with the remedy in its text.
+        """
 
 
 @runtime_checkable
