@@ -107,11 +107,22 @@ class Bench:
         self._sandbox: Sandbox | None = None
         self._mistake: str | None = None
         self._plan: list[tuple[str, tuple[str, str, str, int]]] = []
-        self.workshop = Workshop(settings, clock, self._lanes, self.sandbox, self._live_line.show)
+        self.workshop = Workshop(
+            settings,
+            clock,
+            self._lanes,
+            self.sandbox,
+            self._live_line.show,
+            self.count_attempts,
+        )
 
     def endpoint(self, model: Model) -> Endpoint:
         """Where a model is asked."""
         return self._endpoints[model.spec]
+
+    def count_attempts(self, model: Model) -> int:
+        """How many answers it may give to one question; one whose answers are there has one."""
+        return 1 if self.endpoint(model).kind == "offline" else self.settings.attempts
 
     def sandbox(self) -> Sandbox:
         """The sandbox of this run, proven on this machine when it is first needed."""
@@ -346,6 +357,10 @@ def set_up_bench(config: pytest.Config, settings: Settings) -> None:
     except ModelSpecError as error:
         raise pytest.UsageError(f"--llm-models: {error}") from None
     config.pluginmanager.register(bench, BENCH)
+    if settings.attempts > 1:
+        from pytest_llmbench.attempts import SecondChances  # noqa: PLC0415  # it imports this module
+
+        config.pluginmanager.register(SecondChances(), "llmbench-attempts")
     if not _is_worker(config):
         config.pluginmanager.register(Collector(config, bench), "llmbench-collector")
 

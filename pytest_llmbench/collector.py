@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmbench.models import Model
+from pytest_llmbench.reports.github import annotation_lines, step_summary_lines
 from pytest_llmbench.reports.json_report import summary_document
 from pytest_llmbench.reports.run import Environment, ModelRecord, Run, TaskRecord
 from pytest_llmbench.reports.summary import Summary, summarize
@@ -26,6 +29,9 @@ NO_TASKS = (
     "llmbench: no tasks were found here. A suite that ships: "
     "pytest --pyargs pytest_llmbench.suites.round1 --llm-models={models}"
 )
+
+SURROUNDINGS_FAILED = 6
+"""The exit code when every test that failed did so for want of an answer: no model is to blame."""
 
 Key = tuple[str, str, str, int]
 
@@ -46,11 +52,13 @@ class Collector:
         self._summary: Summary | None = None
         self._written: list[str] = []
         self._unwritten: list[str] = []
+        self._failed_by_surroundings = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take an item's result off its report."""
         data = getattr(report, "llmbench", None)
         if data is not None:
+            self._failed_by_surroundings += data["fault"] == "surroundings" and report.failed
             result = Result.from_json(data)
             key = (result.model, result.task, result.prompt, result.sample)
             self._parts.setdefault(key, []).append(result)
@@ -76,15 +84,18 @@ class Collector:
             self._unwritten.append(self._plan["trouble"])
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         self._summary = summarize(self._build_run())
+        if 0 < self._failed_by_surroundings == session.testsfailed:
+            session.exitstatus = SURROUNDINGS_FAILED
+        self._tell_github()
         for path in self._bench.settings.reports:
             try:
-                write_report(path, self._summary)
+                written = write_report(path, self._summary)
             except OSError as error:
                 reason = error.strerror or str(error)
                 self._unwritten.append(f"--llm-report={path}: cannot be written: {reason}")
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             else:
-                self._written.append(str(path))
+                self._written.extend(map(str, written))
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, exitstatus: int
@@ -108,8 +119,21 @@ class Collector:
         )
         for line in lines:
             writer.write_line(line)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for line in annotation_lines(self._summary):
+                writer.write_line(line)
         for line in self._unwritten:
             writer.write_line(f"ERROR: {line}", red=True)
+
+    def _tell_github(self) -> None:
+        """Write the job's summary where GitHub Actions says; annotations come with the tables."""
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        if path and self._summary is not None:
+            try:
+                with Path(path).open("a", encoding="utf-8") as file:
+                    file.writelines(step_summary_lines(self._summary))
+            except OSError as error:
+                self._unwritten.append(f"$GITHUB_STEP_SUMMARY: {error}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
@@ -195,4 +219,6 @@ def join_parts(
         reason = f"{missing[0]} did not run"
         return replace(whole, status="unscored", reason=reason, fault="not-run", score=None)
     categories = score_categories(points, whole.checks)
-    return replace(whole, categories=categories, score=total_score(categories))
+    score = total_score(categories)
+    attempt_scores = (*parts[0].attempt_scores[:-1], score)
+    return replace(whole, categories=categories, score=score, attempt_scores=attempt_scores)

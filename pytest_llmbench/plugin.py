@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         if option.switch:
             group.addoption(option.flag, dest=option.ini, help=option.help, action="store_true")
+            if not option.one_off:
+                help_text = f"default of {option.flag}: {option.help}"
+                parser.addini(option.ini, help_text, type="bool", default=False)
             continue
         kind: Literal["linelist", "string"] = "linelist" if option.repeatable else "string"
         group.addoption(

@@ -163,16 +163,27 @@ class Result:
     fault: Fault | None
     """Whose fault it is that there is no score; None when scored."""
     score: float | None
-    """0 to 100; None when unscored, never 0 for want of an answer."""
+    """0 to 100; None when unscored, never 0 for want of an answer. That of the last attempt."""
     categories: Mapping[str, CategoryScore] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     generation: GenerationRecord | None = None
+    """Of the answer that was scored: with several attempts, the last."""
+    attempt_scores: tuple[float, ...] = ()
+    """The score of each attempt; the last is `score`. Empty when no attempt was scored."""
+    earlier_generations: tuple[GenerationRecord, ...] = ()
+    """Of the attempts before the last."""
     diagnoses: tuple[Diagnosis, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     """Path → `sha256:…` of what the answer was unpacked to."""
     nodeids: tuple[str, ...] = ()
     """All test items that share this result."""
     evidence: Evidence = field(default_factory=Evidence)
+
+    @property
+    def generations(self) -> tuple[GenerationRecord, ...]:
+        """Of all attempts, the first to the last."""
+        last = () if self.generation is None else (self.generation,)
+        return (*self.earlier_generations, *last)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, evidence included."""
@@ -193,12 +204,19 @@ class Result:
         )
         generation = data.get("generation")
         if generation is not None:
-            generation = _known(GenerationRecord, generation)
-            generation["warnings"] = tuple(generation.get("warnings", ()))
-            known["generation"] = GenerationRecord(**generation)
+            known["generation"] = _read_generation(generation)
+        known["earlier_generations"] = tuple(
+            map(_read_generation, data.get("earlier_generations", ()))
+        )
+        known["attempt_scores"] = tuple(data.get("attempt_scores", ()))
         known["nodeids"] = tuple(data.get("nodeids", ()))
         known["evidence"] = _read_evidence(data.get("evidence", {}))
         return cls(**known)
+
+
+def _read_generation(data: Mapping[str, Any]) -> GenerationRecord:
+    known = _known(GenerationRecord, data)
+    return GenerationRecord(**{**known, "warnings": tuple(known.get("warnings", ()))})
 
 
 def _read_evidence(data: Mapping[str, Any]) -> Evidence:

@@ -29,7 +29,9 @@ class Option:
     repeatable: bool = False
     """May be given several times, each a comma-separated list."""
     switch: bool = False
-    """Takes no value and has no ini twin."""
+    """Takes no value."""
+    one_off: bool = False
+    """Has no ini twin."""
 
     @property
     def flag(self) -> str:
@@ -129,6 +131,13 @@ OPTIONS: tuple[Option, ...] = (
         _parse_positive_usd,
         None,
     ),
+    Option(
+        "attempts",
+        "N",
+        "answers that a model may give to one question, each after it was told what failed",
+        _parse_positive_int,
+        1,
+    ),
     Option("sandbox", "NAME", "where the answers' programs run: auto, or a name", str, "auto"),
     Option(
         "fail_under",
@@ -146,12 +155,28 @@ OPTIONS: tuple[Option, ...] = (
         repeatable=True,
     ),
     Option(
+        "compare",
+        "RUN|FILE",
+        "set this run beside an earlier one: latest, a name in .llmbench/runs, or a JSON report",
+        str,
+        None,
+    ),
+    Option(
+        "fail_on_regression",
+        "",
+        "with --llm-compare: fail when a model scores significantly less than before",
+        str,
+        False,  # noqa: FBT003  # a switch that is off
+        switch=True,
+    ),
+    Option(
         "plan",
         "",
         "tell what would be asked, what is missing, and what it would cost; ask nothing",
         str,
         False,  # noqa: FBT003  # a switch that is off
         switch=True,
+        one_off=True,
     ),
 )
 """The one table; `plugin` registers it, `docs/reference/options.md` is made from it."""
@@ -184,6 +209,13 @@ class Settings:
     sandbox: str
     fail_under: float
     reports: tuple[Path, ...]
+    attempts: int
+    """Most answers to one question, each after the first with what failed before."""
+    compare: str | None
+    """The earlier run: `latest`, a name, or a path; None: no comparison."""
+    fail_on_regression: bool
+    start: Path
+    """Where the user's own paths begin."""
     plan: bool = False
     """Tell what would happen, and nothing else."""
     max_cost_usd: float | None = None
@@ -202,6 +234,8 @@ def read_settings(
     values = {option.name: _read_option(option, given, ini) for option in OPTIONS}
     if not values["models"] and given("llm_models"):
         raise SettingsError("--llm-models names no model; write for example devstral,sonnet")
+    if given("llm_fail_on_regression") and not values["compare"]:
+        raise SettingsError("--llm-fail-on-regression: than which run? Add --llm-compare=RUN")
     if values["plan"] and not values["models"]:
         raise SettingsError("--llm-plan: which models? Add --llm-models=NAME,…")
     return Settings(
@@ -215,6 +249,10 @@ def read_settings(
         sandbox=values["sandbox"],
         fail_under=values["fail_under"],
         reports=tuple(start / path for path in values["report"]),
+        attempts=values["attempts"],
+        compare=values["compare"],
+        fail_on_regression=values["fail_on_regression"],
+        start=start,
         plan=values["plan"],
         max_cost_usd=values["max_cost"],
     )
@@ -222,7 +260,7 @@ def read_settings(
 
 def _read_option(option: Option, given: Callable[[str], Any], ini: Callable[[str], Any]) -> Any:
     if option.switch:
-        return bool(given(option.ini))
+        return bool(given(option.ini)) or (not option.one_off and bool(ini(option.ini)))
     for name, texts in ((option.flag, given(option.ini)), (option.ini, ini(option.ini))):
         if texts in (None, "", []):
             continue

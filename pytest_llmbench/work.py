@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from pytest_llmbench.extraction import Extraction, extract_files
+from pytest_llmbench.follow_up import ask_for_more, ask_to_correct
 from pytest_llmbench.generation.ask import CalledOff, GenerationFailed
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Job, Lanes, Pending
@@ -16,10 +17,13 @@ from pytest_llmbench.generation.measures import build_generation
 from pytest_llmbench.generation.recording import Piece, Recording
 from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.generation.result import Generation
+from pytest_llmbench.models import Model
+from pytest_llmbench.providers.protocol import FaultKind
 from pytest_llmbench.results import Evidence, Fault, GenerationRecord, Result
 from pytest_llmbench.rubric import Notebook, Rubric
 from pytest_llmbench.sandbox.protocol import Sandbox
 from pytest_llmbench.scoring import (
+    FULL_SCORE,
     score_categories,
     share_of_score,
     tell_failed_checks,
@@ -29,6 +33,8 @@ from pytest_llmbench.settings import DEFAULT_MAX_TOKENS, Settings
 from pytest_llmbench.solution import Solution
 from pytest_llmbench.tasks import Binding, digest
 
+TURNED_AWAY: frozenset[FaultKind] = frozenset({"rejected", "context-overflow"})
+"""Faults by which a server says that it takes no longer question, or gives no longer answer."""
 TIMELINE_POINTS = 200
 """Kept of a stream's timeline for the reports."""
 
@@ -43,15 +49,38 @@ class Workshop:
     sandbox: Callable[[], Sandbox]
     show_waiting: Callable[[Pending], None]
     """Called again and again while a test waits for its answer."""
+    most_attempts: Callable[[Model], int]
+    """How many answers a model may give to one question of the suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier answer to the same task, and its score."""
+
+    score: float
+    generation: GenerationRecord
 
 
 class Work:
-    """The work on one item."""
+    """The work on one item, or on one of several attempts at it.
 
-    def __init__(self, nodeid: str, binding: Binding, workshop: Workshop) -> None:
+    `earlier` are the attempts before this one, and `request` is what is asked now; None: what
+    the task asks.
+    """
+
+    def __init__(
+        self,
+        nodeid: str,
+        binding: Binding,
+        workshop: Workshop,
+        earlier: tuple[Attempt, ...] = (),
+        request: Request | None = None,
+    ) -> None:
         self.nodeid = nodeid
         self.binding = binding
         self._workshop = workshop
+        self._earlier = earlier
+        self._request = request
         self._notebook = Notebook()
         self._generation: Generation | None = None
         self._recording: Recording | None = None
@@ -63,9 +92,14 @@ class Work:
     @property
     def job(self) -> Job:
         """The answer that this item needs."""
+        if self._request is None:
+            self._request = self._ask_first()
+        return Job((*self.binding.key, len(self._earlier)), self.binding.case.model, self._request)
+
+    def _ask_first(self) -> Request:
         task, case = self.binding.task, self.binding.case
         limit = self._workshop.settings.max_tokens or task.max_tokens or DEFAULT_MAX_TOKENS
-        request = Request(
+        return Request(
             messages=(Message("user", task.prompts[case.prompt]),),
             system=task.system,
             max_tokens=limit,
@@ -74,7 +108,43 @@ class Work:
             sample=case.sample,
             reference=task.reference,
         )
-        return Job(self.binding.key, case.model, request)
+
+    @property
+    def may_be_asked_again(self) -> bool:
+        """Whether the model gets another chance if this answer loses points.
+
+        Where several test functions judge one answer, none of them knows all that is wrong.
+        """
+        most = self._workshop.most_attempts(self.binding.case.model)
+        return len(self._earlier) + 1 < most and not self.binding.shared
+
+    @property
+    def was_turned_away(self) -> bool:
+        """Whether the server would not take the question of a further attempt."""
+        fault = self._failed.fault if self._failed else None
+        return bool(self._earlier) and fault is not None and fault.kind in TURNED_AWAY
+
+    def next_attempt(self) -> Work | None:
+        """The work on the next answer; None when this one is the last."""
+        score, generation = self._score(), self._generation
+        if not self.may_be_asked_again or generation is None:
+            return None
+        if score is None or score >= FULL_SCORE:
+            return None
+        request = self._ask_again(generation)
+        if request is None:
+            return None
+        earlier = (*self._earlier, Attempt(score, GenerationRecord.of(generation)))
+        return Work(self.nodeid, self.binding, self._workshop, earlier, request)
+
+    def _ask_again(self, generation: Generation) -> Request | None:
+        request = self.job.request
+        if generation.truncated:
+            return ask_for_more(request)
+        failed = [check for check in self._notebook.checks if not check.passed]
+        checked = {check.category for check in self._notebook.checks}
+        unchecked = [name for name in self.binding.task.points if name not in checked]
+        return ask_to_correct(request, generation.text, failed, unchecked)
 
     @property
     def rubric(self) -> Rubric:
@@ -128,21 +198,35 @@ class Work:
         else:
             score = total_score(score_categories(points, checks))
         threshold = self._workshop.settings.fail_under
-        return None if score >= threshold else tell_failed_checks(score, threshold, points, checks)
+        if score >= threshold:
+            return None
+        failure = tell_failed_checks(score, threshold, points, checks)
+        if self._earlier:
+            scores = [*(attempt.score for attempt in self._earlier), score]
+            failure += f"\n  attempts: {' → '.join(f'{each:g}' for each in scores)}"
+        return failure
+
+    def _score(self) -> float | None:
+        """What this answer is worth; None for a test that has no checks or did not end."""
+        checks, points = self._notebook.checks, self.binding.task.points
+        if not self.reached_end or not (checks or points):
+            return None
+        return total_score(score_categories(points, checks))
 
     def write_scored(self) -> Result:
         """The result of a test that came to its end."""
-        checks = tuple(self._notebook.checks)
-        if not checks and not self.binding.task.points:
+        score = self._score()
+        if score is None:
             return self.write_unscored("the test has no checks", "suite")
-        categories = score_categories(self.binding.task.points, checks)
+        result = self._write()
         return replace(
-            self._write(),
+            result,
             status="scored",
             reason=None,
             fault=None,
-            score=total_score(categories),
-            categories=categories,
+            score=score,
+            attempt_scores=(*result.attempt_scores, score),
+            categories=score_categories(self.binding.task.points, self._notebook.checks),
         )
 
     def write_unscored(self, reason: str, fault: Fault) -> Result:
@@ -168,6 +252,8 @@ class Work:
             score=None,
             checks=tuple(self._notebook.checks),
             generation=None if generation is None else GenerationRecord.of(generation),
+            attempt_scores=tuple(attempt.score for attempt in self._earlier),
+            earlier_generations=tuple(attempt.generation for attempt in self._earlier),
             files={path: digest(text) for path, text in files.items()},
             evidence=self._gather_evidence(),
         )

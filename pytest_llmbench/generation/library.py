@@ -39,6 +39,12 @@ provider counted, and what was asked. Nothing in here is sent anywhere, and no k
 Delete what you don't need any more; the folder `failed` is never read again.
 """
 
+_PASSING = re.compile(r"0x[0-9a-fA-F]+|(?<=/llmbench-)\w+|\d+")
+
+
+MOST_EARLIER = 200
+"""Recordings that are read to learn how long a model's answers are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -73,8 +79,16 @@ class Question:
         }
 
     def key(self) -> str:
-        """A digest of all of it."""
-        text = json.dumps(self.to_json(), sort_keys=True, ensure_ascii=True)
+        """A digest of all of it.
+
+        What the user says after the first turn tells how programs ended. Its numbers and the
+        names of its folders change from run to run, so they don't make another question.
+        """
+        question = self.to_json()
+        for message in question["messages"][1:]:
+            if message["role"] == "user":
+                message["content"] = _PASSING.sub("#", message["content"])
+        text = json.dumps(question, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -112,13 +126,12 @@ class Library:
         """
         if self._live.is_archive(job.model):
             return self._live.answer(job, progress)
-        if self._mode != "all":
-            try:
-                found = self._find(job)
-            except RecordingError as error:
-                raise _failed(str(error)) from None
-            if found is not None:
-                return Answer(found, replayed=True)
+        try:
+            found = self.find(job)
+        except RecordingError as error:
+            raise _failed(str(error)) from None
+        if found is not None:
+            return Answer(found, replayed=True)
         if self._mode == "none":
             raise _failed(
                 f"there is no recording of this answer in {self._folder}; "
@@ -133,14 +146,33 @@ class Library:
         self._write("recordings", job, answer.recording, {})
         return answer
 
-    def _find(self, job: Job) -> Recording | None:
-        """The newest recording of this question, by the weights that the server has now."""
+    def find(self, job: Job) -> Recording | None:
+        """The newest recording of this question, by the weights that the server has now.
+
+        None when there is none, or the mode is to ask for every answer.
+        Raises RecordingError, and GenerationFailed when the server cannot be asked.
+        """
+        if self._mode == "all":
+            return None
         digest = self._live.find_digest(job.model) if self._mode == "new_episodes" else None
         for file in self._candidates(job):
             recording = _read(file)
             if digest is None or recording.details.get("digest") in (None, digest):
                 return recording
         return None
+
+    def list_earlier(self, model: Model) -> list[Recording]:
+        """Recordings of this very spec, whatever was asked; some of them when there are many."""
+        folder = self._folder / "recordings" / _slug(model.provider) / _slug(model.name)
+        recordings = []
+        for file in sorted(folder.rglob("*.json"))[:MOST_EARLIER]:
+            try:
+                data = json.loads(file.read_text(encoding="utf-8"))
+                if data["question"]["spec"] == model.spec:
+                    recordings.append(read_recording(data))
+            except (OSError, ValueError, LookupError, TypeError, RecordingError):
+                continue  # whoever needs this one will be told
+        return recordings
 
     def _candidates(self, job: Job) -> Iterator[Path]:
         question = Question.of(job)
