@@ -211,6 +211,8 @@ class _Listener:
                 self._report = _merge(self._report, chunk)
             case Connected():
                 self._connected = chunk
+                if chunk.since_s is not None:
+                    self._start += at_s - chunk.since_s
             case End():
                 self.end = chunk
             case Alive():

@@ -5,10 +5,12 @@ computes in the main thread gives the lock away only every `sys.getswitchinterva
 told otherwise, and a piece needs it several times; a full garbage collection keeps it for as long
 as it takes to look at every object, which is 0.1 s to 0.3 s with three SDKs imported.
 
-Measured on two cores, the SDKs' servers in processes of their own, median of what our stamps add
-to the time at which the server sent a piece, default → here: beside a busy loop 10–21 ms → 2–3 ms;
-beside checks that parse, extract and start processes 10–14 ms → 2–3 ms, with the worst at 370 ms
-→ 18 ms. `tests/benchmarks/test_timing.py` measures it again.
+Measured on two busy cores, with each SDK's server in a process of its own: what our stamps add to
+the time at which a piece was sent, in the median. Beside a busy loop 10–21 ms with the usual
+interval, 2–4.5 ms with 0.5 ms, 1.5–2 ms with 0.1 ms, and no better below, where the stream's own
+thread is interrupted as often. Beside checks that parse, extract and start programs, the worst
+was 370 ms with garbage collections and 30 ms without. `tests/benchmarks/test_timing.py` measures
+it again.
 """
 
 from __future__ import annotations

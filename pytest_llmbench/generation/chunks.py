@@ -28,6 +28,11 @@ class Connected:
     reused: bool | None
     """True when an open connection served this request; None when this cannot be seen."""
 
+    since_s: float | None = field(default=None, compare=False)
+    """Seconds that have gone by since the request first touched the network, to open its
+    connection or to be sent; None when this cannot be seen. The clock starts there: what an SDK
+    does before is no part of the model's time."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThinkingStart:

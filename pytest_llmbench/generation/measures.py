@@ -7,6 +7,7 @@ token may only be used for visible tokens.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from pytest_llmbench.generation.recording import Piece, Recording
@@ -22,6 +23,9 @@ LATE_SHARE = 7 / 8
 """When the first visible token comes this late, and nobody says how many tokens were thinking,
 hidden thinking is as likely as a slow start."""
 RATES_DIFFER = 0.2
+TOGETHER = 1 / 4
+"""Pieces came together when less than this share of the mean gap lies between them: servers and
+networks bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _stream_rate(recording: Recording) -> _Figure:
     hidden = _find_hidden_thinking(recording, window.tokens)
     if hidden is not None:
         return _Figure(None, hidden)
-    after_first = window.tokens - _tokens_in_first_piece(recording, window.tokens)
+    after_first = window.tokens - _tokens_in_first_burst(recording, window.tokens)
     rate = after_first / window.seconds
     visible = _visible_rate(recording).tokens_per_s
     if _thinking_was_seen_late(recording) and (visible is None or rate > 3 * visible):
@@ -192,22 +196,31 @@ def _thinking_was_seen_late(recording: Recording) -> bool:
     return timing.ttft_s > timing.ttfo_s / 2
 
 
-def _tokens_in_first_piece(recording: Recording, tokens: int) -> float:
+def _tokens_in_first_burst(recording: Recording, tokens: int) -> float:
     """The tokens that had come when the window opened: at least one, more when a server bundles."""
     pieces = recording.pieces
     if not pieces or pieces[0].channel == "start":
         return 1.0
-    channel = [piece for piece in pieces if piece.channel == pieces[0].channel]
+    channel = tuple(piece for piece in pieces if piece.channel == pieces[0].channel)
     thinking = recording.usage.thinking_tokens
     if thinking is None or len(channel) == len(pieces):
         return max(1.0, tokens * _first_share(pieces))
     counted = thinking if pieces[0].channel == "thinking" else tokens - thinking
-    return max(1.0, counted * _first_share(tuple(channel)))
+    return max(1.0, counted * _first_share(channel))
 
 
 def _first_share(pieces: tuple[Piece, ...]) -> float:
+    """The share of all characters that came in one go with the first piece."""
     total = sum(piece.chars for piece in pieces)
-    return pieces[0].chars / total if total else 0.0
+    return sum(piece.chars for piece in _first_burst(pieces)) / total if total else 0.0
+
+
+def _first_burst(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """The pieces that came together with the first, itself among them."""
+    gaps_s = [later.at_s - earlier.at_s for earlier, later in itertools.pairwise(pieces)]
+    mean_s = sum(gaps_s) / len(gaps_s) if gaps_s else 0.0
+    together = itertools.takewhile(lambda gap_s: gap_s < TOGETHER * mean_s, gaps_s)
+    return pieces[: 1 + sum(1 for _ in together)]
 
 
 def _visible_chars_per_s(recording: Recording) -> float | None:
@@ -216,7 +229,7 @@ def _visible_chars_per_s(recording: Recording) -> float | None:
     last_s = pieces[-1].at_s if pieces else recording.timing.total_s
     if first_s is None or last_s is None or last_s - first_s < MIN_WINDOW_S:
         return None
-    first_chars = pieces[0].chars if pieces else 0
+    first_chars = sum(piece.chars for piece in _first_burst(pieces))
     return (len(recording.text) - first_chars) / (last_s - first_s)
 
 

@@ -133,10 +133,13 @@ class _Opening:
 
     def __init__(self, keep: Callable[[Any], None]) -> None:
         self._keep = keep
+        self._began_s: float | None = None
         self._started_s: float | None = None
         self._opened_s: float | None = None
 
     def note(self, event: str, info: Mapping[str, Any]) -> None:
+        if self._began_s is None:
+            self._began_s = time.perf_counter()
         step, _, stage = event.partition(".")[2].rpartition(".")
         if step not in _OPENING:
             return
@@ -149,11 +152,12 @@ class _Opening:
                 self._keep(info["return_value"])
 
     def outcome(self) -> Connected:
+        since_s = None if self._began_s is None else time.perf_counter() - self._began_s
         if self._started_s is None:
-            return Connected(connect_s=None, reused=True)
+            return Connected(None, reused=True, since_s=since_s)
         if self._opened_s is None:
-            return Connected(connect_s=None, reused=False)
-        return Connected(connect_s=self._opened_s - self._started_s, reused=False)
+            return Connected(None, reused=False, since_s=since_s)
+        return Connected(self._opened_s - self._started_s, reused=False, since_s=since_s)
 
 
 def _shut_socket(stream: Any) -> None:
