@@ -85,7 +85,7 @@ class GenerationRecord:
         return cls(
             ttft_s=timing.ttft_s,
             ttfo_s=timing.ttfo_s,
-            thinking_s=timing.thinking_s,
+            thinking_s=generation.thinking_s,
             total_s=timing.total_s,
             connect_s=timing.connect_s,
             connection_reused=timing.connection_reused,

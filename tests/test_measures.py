@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.generation.measures import measure_rate
+from pytest_llmbench.generation.measures import build_generation, measure_rate
 from pytest_llmbench.generation.recording import Piece, Recording
 from pytest_llmbench.generation.result import Timing, Usage
 
@@ -192,3 +192,14 @@ def test_no_stream_is_ever_faster_than_it_was(
     rate, _ = measure_rate(recording)
     if rate.tokens_per_s is not None:
         assert rate.tokens_per_s <= per_s * 1.34
+
+
+def test_the_time_spent_thinking_is_unknown_where_its_start_was_not_seen() -> None:
+    """Shown thinking is timed, none is 0, and what was hidden is not called 0."""
+    shown = stream(thinking=100, visible=50, per_s=50, ttft_s=1.0)
+    plain = stream(thinking=0, visible=50, per_s=50, ttft_s=1.0)
+    seconds = [
+        build_generation("m", recording, max_tokens=99, replayed=False).thinking_s
+        for recording in (shown, plain, hide_thinking(shown))
+    ]
+    assert seconds == [pytest.approx(2.0), 0.0, None]

@@ -59,6 +59,7 @@ def build_generation(
         timing=recording.timing,
         rate=rate,
         max_tokens=recording.max_tokens or max_tokens,
+        thinking_s=_thinking_s(recording),
         served_model=recording.served_model,
         attempts=recording.attempts,
         retry_wait_s=recording.retry_wait_s,
@@ -187,6 +188,14 @@ def _find_hidden_thinking(recording: Recording, tokens: int) -> str | None:
     if late and thinking_tokens is None:
         return "the first token came late, and nobody says how many tokens were thinking"
     return None
+
+
+def _thinking_s(recording: Recording) -> float | None:
+    ttft_s, ttfo_s = recording.timing.ttft_s, recording.timing.ttfo_s
+    if ttft_s is None or ttfo_s is None:
+        return None
+    hidden = _find_hidden_thinking(recording, recording.usage.output_tokens or 0)
+    return None if hidden is not None or _thinking_was_seen_late(recording) else ttfo_s - ttft_s
 
 
 def _thinking_was_seen_late(recording: Recording) -> bool:

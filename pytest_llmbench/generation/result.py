@@ -53,13 +53,6 @@ class Timing:
     prefill_s: float | None = None
     """The server's own figure for reading the prompt."""
 
-    @property
-    def thinking_s(self) -> float | None:
-        """From the first generated thing to the first visible one."""
-        if self.ttft_s is None or self.ttfo_s is None:
-            return None
-        return self.ttfo_s - self.ttft_s
-
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -95,6 +88,9 @@ class Generation:
     rate: Rate
     max_tokens: int
     """The limit that was asked for."""
+    thinking_s: float | None = None
+    """From the first sign of thinking to the first visible piece; 0 when the model did not think,
+    None when it may have thought before anything was seen."""
     served_model: str | None = None
     """The exact model that the server says it used."""
     attempts: int = 1
