@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pytest_llmbench.extraction.answer_lines import AnswerLines
 from pytest_llmbench.extraction.blocks import Block
@@ -91,7 +92,8 @@ class BodyReader:
             return self._end_of_markdown(opener, is_file=is_markdown_file)
         if language in (PYTHON, PYTHON_SESSION, None):
             return self._end_of_python(opener)
-        return self._plain_end(opener)
+        end = self._plain_end(opener)
+        return next(self._glued_ends(opener, end.line), end)
 
     def _body(self, opener: _Opener, end: _End) -> list[str]:
         lines = self._lines[opener.at + 1 : end.line]
@@ -153,9 +155,10 @@ class BodyReader:
     def _glued_ends(self, opener: _Opener, stop: int) -> Iterator[_End]:
         """Closers at the end of a line of code."""
         marked = self._lines.marked_between(opener.at, stop)
-        for number, _ in zip(marked, range(_MAX_GLUED_CLOSERS), strict=False):
-            rest = self._lines[number].partition("```")[0]
-            yield _End(number, number + 1, closed=True, rest=rest)
+        for number in islice(marked, _MAX_GLUED_CLOSERS):
+            rest, _, chat = self._lines[number].partition("```")
+            if "```" not in chat:
+                yield _End(number, number + 1, closed=True, rest=rest)
 
     # Other languages
 
@@ -165,8 +168,7 @@ class BodyReader:
             fence = self._lines.fences[number]
             if fence.mark == opener.fence.mark and fence.length >= opener.fence.length:
                 return self._end_at(number)
-        glued = next(self._glued_ends(opener, len(self._lines)), None)
-        return glued or self._text_end()
+        return next(self._glued_ends(opener, len(self._lines)), self._text_end())
 
     def _end_at(self, number: int) -> _End:
         """The end that a fence line makes: a closer, or an opener that no closer precedes."""

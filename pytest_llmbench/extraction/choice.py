@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from pytest_llmbench.extraction.blocks import Block, Document
 from pytest_llmbench.extraction.file_set import FileSet
-from pytest_llmbench.extraction.languages import PYTHON, language_of_path
+from pytest_llmbench.extraction.languages import JSON, PYTHON, TEXT, language_of_path
 from pytest_llmbench.extraction.naming import NamedBlock, name_blocks
+from pytest_llmbench.extraction.other_unfenced import find_other_code
 from pytest_llmbench.extraction.paths import UnsafePathError, safe_path
 from pytest_llmbench.extraction.programs import (
     Program,
@@ -149,7 +150,7 @@ class _Choice:
                 yield read_other(block)
         if language != PYTHON and not any(b.language == language for b in self._unnamed):
             for block in self._unnamed:
-                if block.language is None and not self._reader.read(block.text).is_program:
+                if block.language is None and _may_hold(block.text, language):
                     yield read_other(block)
 
     def _read_outsiders(self, language: str | None, rivals: Sequence[str]) -> Iterator[Program]:
@@ -167,6 +168,14 @@ class _Choice:
                     if program is not None and program.text == self._files.texts[path]:
                         yield program
                         break
+
+
+_DATA = (TEXT, JSON, "csv", "ini", "toml", "yaml", None)
+
+
+def _may_hold(text: str, language: str | None) -> bool:
+    """Whether an untagged block may be in a language that cannot be parsed here."""
+    return language in _DATA or find_other_code(text) is not None
 
 
 _SIDE_FILE = re.compile(r"(?:test_.*|.*_test|conftest|setup|__init__|.*\.(?:test|spec))\.\w+")

@@ -56,9 +56,8 @@ def _read_first_word(word: str) -> tuple[str | None, str, str | None]:
     path = _LINE_RANGE.sub("", path)
     if colon and is_file_name(path) and re.fullmatch(r"[\w+#.-]+", tag):
         return language_of_tag(tag), tag, path
-    if is_file_name(word):
-        return None, "", word
-    return None, word, None
+    word = _LINE_RANGE.sub("", word)
+    return (None, "", word) if is_file_name(word) else (None, word, None)
 
 
 def _name_attribute(text: str) -> str | None:
@@ -84,6 +83,7 @@ def _name_among(text: str) -> str | None:
     return None
 
 
+_COMMENT_START = re.compile(r"//+\s+")
 _BEFORE_NAME = re.compile(r"[^\w./~\\@\0]*+")  # bullets, heading marks, bold, quotes, pictures
 _NUMBER = re.compile(r"(?i:step\s+)?\d+(?:\.\d+)*+[.):]\s+")
 _LABEL = re.compile(r"(?i:file\s?name|file\s?path|file|path|source)\s*\d*+\s*(?:[:=]|(?=[`*\"]))")
@@ -97,13 +97,13 @@ _DESCRIBED = re.compile(
 def name_from_line(line: str) -> str | None:
     """The name when a line holds a name and nothing but decoration, a label or a note."""
     line = line.strip()
-    if not line or len(line) > _MAX_LINE_CHARS:
+    if not line or len(line) > _MAX_LINE_CHARS or line.startswith(("</", "[/")):
         return None
     described = _DESCRIBED.match(line)
     if described and is_file_name(described["name"]):
         return described["name"]
     text = _without_note(line.rstrip(_AFTER_NAME)).rstrip(_AFTER_NAME)
-    for part in (_BEFORE_NAME, _NUMBER, _BEFORE_NAME, _LABEL, _BEFORE_NAME):
+    for part in (_COMMENT_START, _BEFORE_NAME, _NUMBER, _BEFORE_NAME, _LABEL, _BEFORE_NAME):
         if match := part.match(text):
             text = text[match.end() :]
     text = _LINE_RANGE.sub("", text)

@@ -18,7 +18,7 @@ _HIDDEN = re.compile(
 )
 _CONTROL = re.compile(r"[\0-\x1f\x7f]")
 _NOT_IN_A_NAME = re.compile(r"[\s\"'`*|?;,!=<>$&^%#(){}]")
-_OUTSIDE = re.compile(r"(?:/|~|[A-Za-z]:[\\/]|\\|(?:\.{1,2}[\\/])*\.\.[\\/])\S")
+_OUTSIDE = re.compile(r"(?:/\w[^/]*/|~[\\/]|[A-Za-z]:[\\/]|\\|(?:\.{1,2}[\\/])*\.\.[\\/])\S")
 # Read as prose: products, addresses and abbreviations that have the form of a name.
 _PRODUCTS = re.compile(
     r"(?:node|next|vue|react|express|three|d3|nuxt|deno|alpine|chart|angular|ember|backbone)\.js"

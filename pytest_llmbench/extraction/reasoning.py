@@ -79,7 +79,7 @@ class _Sieve:
                 at = self._resume_after(tag)
                 continue
             tag = None if fence else self._close_tag_in(at)
-            if tag and (open_fence is None or self._is_closed_here(at, open_fence)):
+            if tag and (open_fence is None or self._is_closed_here(tag, open_fence)):
                 if not (self._closed_one and self._is_last(tag)):
                     self._kept.clear()
                 at, open_fence = self._resume_after(tag), None
@@ -114,9 +114,10 @@ class _Sieve:
             tag = self._close_tag_in(number, column if number == start else 0)
             if tag is None:
                 continue
-            if open_fence is None or self._is_closed_here(number, open_fence):
+            if open_fence is None or self._is_closed_here(tag, open_fence):
                 return tag
-            if fallback is None and _CLOSER.fullmatch(self._lines[number].strip()):
+            line = self._lines[number]
+            if fallback is None and (_CLOSER.match(line.strip()) or not line[tag.end :].strip()):
                 fallback = tag
         return fallback
 
@@ -127,7 +128,7 @@ class _Sieve:
                 return _CloseTag(number, match.end())
         return None
 
-    def _is_closed_here(self, number: int, open_fence: Fence) -> bool:
+    def _is_closed_here(self, tag: _CloseTag, open_fence: Fence) -> bool:
         """Whether a tag inside a block is real: the block was never closed.
 
         It is when the fences after it fit together only if the block ended at the tag.
@@ -135,7 +136,9 @@ class _Sieve:
         if self._weighed == _MAX_WEIGHED_TAGS:
             return False
         self._weighed += 1
-        later = [fence for line, fence in self._fences if line > number]
+        later = [fence for line, fence in self._fences if line > tag.line]
+        if glued := read_fence(self._lines[tag.line][tag.end :]):
+            later.insert(0, glued)
         return not _fits_together(later, open_fence) and _fits_together(later, None)
 
     def _is_last(self, tag: _CloseTag) -> bool:

@@ -109,7 +109,7 @@ class _Scanner:
         end = find_end(line, after_code=self._has_code or bool(self._blocks))
         self._has_text = self._has_text or bool(line[:end].strip())
         if end is not None and (self._has_text or self._blocks):
-            self._lines.cut(at, line[:end])
+            self._lines.cut(at, line[:end].rstrip())
 
     def _glued_block(self, at: int) -> Block | None:
         """A block whose opener is glued to prose, or that stands whole on one line."""

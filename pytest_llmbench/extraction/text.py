@@ -32,8 +32,9 @@ def join_lines(lines: list[str]) -> str:
 
 def is_quoted(line: str, start: int, end: int) -> bool:
     """Whether line[start:end] stands inside backticks or quotation marks."""
-    before, after = line[max(0, start - _CONTEXT) : start], line[end : end + _CONTEXT]
-    if before[-1:] in ("`", '"', "'") or (after[:1] in ("`", '"', "'") and before):
+    before = line[max(0, start - _CONTEXT) : start].replace("```", "")
+    after = line[end : end + _CONTEXT].replace("```", "")
+    if before[-1:] in ("`", '"', "'") and after[:1] == before[-1:]:
         return True
     for mark in ("`", '"'):
         if before.count(mark) % 2 and mark in after:

@@ -91,17 +91,19 @@ def _run_from(
     return start + max(used, 1), found
 
 
-def _bodies(lines: list[str]) -> Iterator[list[str]]:
-    """The lines; where the first is indented, without its indent, or all without theirs.
+def _bodies(lines: list[str]) -> list[list[str]]:
+    """The lines, and where the first is indented, the ways to read that; the likelier first.
 
-    A lone blank before the first line is a tokenizer's. An indented block is Markdown's.
+    A lone blank before the first line is a tokenizer's. A deeper indent is that of a block.
     """
     first = lines[0]
     indent = first[: len(first) - len(first.lstrip())]
-    yield [first.removeprefix(indent), *lines[1:]]
-    if indent:
-        block = takewhile(lambda line: not line.strip() or line.startswith(indent), lines)
-        yield [line.removeprefix(indent) for line in block]
+    only_first = [first.removeprefix(indent), *lines[1:]]
+    if not indent:
+        return [only_first]
+    block = takewhile(lambda line: not line.strip() or line.startswith(indent), lines)
+    whole_block = [line.removeprefix(indent) for line in block]
+    return [only_first, whole_block] if indent == " " else [whole_block, only_first]
 
 
 def _longest_prefix(
