@@ -13,7 +13,8 @@ class Phases:
     """The parts of one generation's total, in seconds, in the order in which they happened."""
 
     load_s: float | None
-    """Waiting for the model to be loaded; None where the server says nothing of it."""
+    """Waiting for the model to be loaded, within the time to the first token; None where it was
+    loaded before, or where the server says nothing of it."""
     wait_s: float
     """From the request to the first generated thing, loading excepted."""
     thinking_s: float | None
@@ -32,7 +33,8 @@ def split_time(generation: GenerationRecord) -> Phases | None:
     ttft_s, total_s = generation.ttft_s, generation.total_s
     if ttft_s is None or total_s is None:
         return None
-    load_s, thinking_s = generation.load_s, generation.thinking_s
+    load_s = None if generation.warm else generation.load_s  # a warm one was loaded before
+    thinking_s = generation.thinking_s
     if load_s is not None:
         load_s = min(load_s, ttft_s)
     if thinking_s is not None:
