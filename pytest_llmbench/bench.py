@@ -28,8 +28,8 @@ from pytest_llmbench.generation.library import Library
 from pytest_llmbench.generation.live import LiveAnswerer
 from pytest_llmbench.live_line import LiveLine
 from pytest_llmbench.models import Model, ModelSpecError, resolve_models, suggest_alias
-from pytest_llmbench.project_file import ProjectFile, read_project_file
 from pytest_llmbench.prices import PriceList
+from pytest_llmbench.project_file import ProjectFile, read_project_file
 from pytest_llmbench.providers.protocol import Endpoint, Patience, Provider
 from pytest_llmbench.results import Fault, Result
 from pytest_llmbench.sandbox.choose import choose_sandbox
@@ -85,24 +85,25 @@ class Bench:
         self._endpoints = {
             model.spec: providers[model.provider].endpoint(model) for model in models
         }
+        self.prices = PriceList(project.prices)
         self._budget = _open_budget(config, settings, clock)
-        self._live = LiveAnswerer(
+        self.live = LiveAnswerer(
             providers,
             patience=Patience(settings.timeout_s, min(STALL_S, settings.timeout_s)),
             clock=clock,
             policy=RetryPolicy(),
             costs=Costs(
-                PriceList(settings.prices),
+                self.prices,
                 self._budget,
                 find_driver,
-                settings.tariff,
+                project.tariff,
                 now=lambda: datetime.now(UTC),
             ),
         )
-        self._library = Library(
-            settings.recordings, settings.record_mode, self._live, find_versions()
+        self.library = Library(
+            settings.recordings, settings.record_mode, self.live, find_versions()
         )
-        self._lanes = Lanes(self._library, self.endpoint, clock)
+        self._lanes = Lanes(self.library, self.endpoint, clock)
         self._live_line = LiveLine(config, clock)
         self._sandbox: Sandbox | None = None
         self._mistake: str | None = None
@@ -137,7 +138,7 @@ class Bench:
 
     def pytest_sessionstart(self) -> None:
         """Prove the sandbox before anything is asked, in the reporting process first of all."""
-        if not self.config.option.collectonly:
+        if not (self.config.option.collectonly or self.settings.plan):
             self.config.option.llm_sandbox = self.sandbox().name
 
     @pytest.hookimpl(tryfirst=True)
@@ -219,7 +220,7 @@ class Bench:
             return (yield)
         finally:
             self._lanes.call_off()
-            self._live.close()
+            self.live.close()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -297,7 +298,7 @@ class Bench:
             places.setdefault(task, nodeid)
         return {
             "mistake": self._mistake,
-            "trouble": self._library.trouble,
+            "trouble": self.library.trouble,
             "items": [[nodeid, *key] for nodeid, key in self._plan],
             "tasks": {
                 name: {
@@ -363,6 +364,11 @@ def set_up_bench(config: pytest.Config, settings: Settings) -> None:
         config.pluginmanager.register(SecondChances(), "llmbench-attempts")
     if not _is_worker(config):
         config.pluginmanager.register(Collector(config, bench), "llmbench-collector")
+    if settings.plan:
+        from pytest_llmbench.plan_only import PlanOnly  # noqa: PLC0415  # it imports this module
+
+        config.option.dist = "no"  # the plan is made here, whatever -n says
+        config.pluginmanager.register(PlanOnly(bench), "llmbench-plan")
 
 
 def bind_items(items: Iterable[pytest.Item]) -> list[tuple[pytest.Item, Binding]]:

@@ -12,10 +12,13 @@ from pytest_llmbench.generation.attention import Attention
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Answer, Job
 from pytest_llmbench.generation.recording import Recording
+from pytest_llmbench.generation.request import Request
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import (
     Archive,
+    Facts,
     FaultKind,
+    Inspectable,
     Patience,
     Provider,
     ProviderError,
@@ -114,6 +117,18 @@ class LiveAnswerer:
             return None if isinstance(session, Archive) else session.find_digest()
         except ProviderError as fault:
             raise GenerationFailed(fault, Recording(text="")) from fault
+
+    def inspect(self, model: Model, longest: Request, patience: Patience) -> Facts:
+        """What can be known of a model with nothing loaded and nothing asked of it.
+
+        Raises ProviderError.
+        """
+        session = self._open(self._find(model), model)
+        if isinstance(session, Inspectable):
+            return session.inspect(longest, patience)
+        if not isinstance(session, Archive):
+            session.find_digest()  # at least it reaches the server
+        return Facts()
 
     def close(self) -> None:
         """Drop every connection; streams under way end with an error."""
