@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -44,6 +44,9 @@ class Answer:
 class Answerer(Protocol):
     """Whoever gives the answers: a live model, or what was recorded of it."""
 
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """Know of jobs that will come."""
+
     def answer(self, job: Job, progress: Progress) -> Answer:
         """Answer, now. Raises GenerationFailed or CalledOff."""
 
@@ -71,14 +74,19 @@ class Lanes:
         self._clock = clock
         self._lanes: dict[str, _Lane] = {}
         self._pending: dict[Hashable, Pending] = {}
+        self._called_off = False
 
     def start(self, jobs: Iterable[Job]) -> None:
         """Begin to answer jobs, each key once, in this order."""
-        for job in jobs:
-            if job.key in self._pending:
-                continue
+        new = {job.key: job for job in jobs if job.key not in self._pending}
+        if new:
+            self._answerer.expect(list(new.values()))
+        for job in new.values():
             pending = Pending(job, Future(), Progress())
             self._pending[job.key] = pending
+            if self._called_off:
+                pending.future.set_exception(CalledOff())
+                continue
             endpoint = self._find_endpoint(job.model)
             lane = self._lanes.get(endpoint.address)
             if lane is None:
@@ -93,6 +101,7 @@ class Lanes:
 
     def call_off(self) -> None:
         """Stop what has not started, and leave what is under way as soon as it can be."""
+        self._called_off = True
         for lane in self._lanes.values():
             lane.call_off()
 
@@ -108,6 +117,7 @@ class _Lane:
         self._active: set[int] = set()
         self._under_way: dict[int, Pending] = {}
         self._allowed = endpoint.concurrency
+        self._narrowed = 0
         self._changed = threading.Condition()
         self._called_off = threading.Event()
 
@@ -156,14 +166,29 @@ class _Lane:
             return pending
 
     def _answer(self, number: int, pending: Pending) -> None:
+        narrowed, outcome = self._narrowed, pending.future
         try:
             answer = self._answerer.answer(pending.job, pending.progress)
         except BaseException as fault:  # noqa: BLE001  # whoever waits for it raises it again
-            pending.future.set_exception(fault)
+            self._adapt(number, pending.progress, narrowed)
+            outcome.set_exception(fault)
         else:
-            pending.future.set_result(answer)
-        finally:
-            with self._changed:
-                del self._under_way[number]
-                if pending.progress.rate_limited:
-                    self._allowed = max(1, self._allowed // 2)
+            self._adapt(number, pending.progress, narrowed)
+            outcome.set_result(answer)
+
+    def _adapt(self, number: int, progress: Progress, narrowed: int) -> None:
+        """Half as many at once after a 429, one more after an answer without.
+
+        `narrowed` is how often the lane had been narrowed when the answer began: what several
+        answers that were under way together met is one 429.
+        """
+        with self._changed:
+            del self._under_way[number]
+            if not progress.rate_limited:
+                self._allowed = min(self._endpoint.concurrency, self._allowed + 1)
+            elif narrowed == self._narrowed:
+                self._allowed = max(1, self._allowed // 2)
+                self._narrowed += 1
+            idle = min(self._allowed - len(self._active), len(self._queue) - 1)
+            for _ in range(idle):
+                self._start_thread()

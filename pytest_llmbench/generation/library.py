@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +118,10 @@ class Library:
         self._lock = threading.Lock()
         self.trouble: str | None = None
         """Why a recording could not be written; None while all could."""
+
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """Let the live models know what they may be asked."""
+        self._live.expect(jobs)
 
     def answer(self, job: Job, progress: Progress) -> Answer:
         """Find the answer, or ask for it and write it down.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pytest_llmbench.costs import Costs
 from pytest_llmbench.generation.ask import GenerationFailed, Progress, RetryPolicy, ask
 from pytest_llmbench.generation.attention import Attention
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Answer, Job
+from pytest_llmbench.generation.nonce import begin_with, choose_nonce
 from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Request
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import (
     Archive,
+    Expectant,
     Facts,
     FaultKind,
     Inspectable,
@@ -34,6 +36,7 @@ class _Opened:
     """A model's session, opened by the first thread that needs it; the others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
+    expected: list[Request] = field(default_factory=list)
     session: Session | Archive | None = None
     fault: ProviderError | None = None
 
@@ -60,6 +63,18 @@ class LiveAnswerer:
         self._lock = threading.Lock()
         self._models: dict[str, _Opened] = {}
 
+    def expect(self, jobs: Sequence[Job]) -> None:
+        """Let the models' sessions know what they will be asked."""
+        coming: dict[str, tuple[Model, list[Request]]] = {}
+        for job in jobs:
+            coming.setdefault(job.model.spec, (job.model, []))[1].append(job.request)
+        for model, requests in coming.values():
+            opened = self._find(model)
+            with opened.lock:
+                opened.expected += requests
+                if opened.session is not None:
+                    _tell(opened.session, opened.expected)
+
     def answer(self, job: Job, progress: Progress) -> Answer:
         """Ask the model, or take the answer out of its archive.
 
@@ -81,6 +96,18 @@ class LiveAnswerer:
         return Answer(recording, replayed=False)
 
     def _ask(self, session: Session, job: Job, progress: Progress) -> Recording:
+        nonce = choose_nonce(job.request) if self._keeps_prompts(job.model) else None
+        if nonce is None:
+            return self._ask_as_it_is(session, job, progress)
+        marked = replace(job, request=begin_with(nonce, job.request))
+        recording = self._ask_as_it_is(session, marked, progress)
+        return replace(recording, details={**recording.details, "nonce": nonce})
+
+    def _keeps_prompts(self, model: Model) -> bool:
+        """Whether the server keeps prompts without telling how much of one it had kept."""
+        return self._providers[model.provider].endpoint(model).kind == "local"
+
+    def _ask_as_it_is(self, session: Session, job: Job, progress: Progress) -> Recording:
         def ask_session(session: Session) -> Recording:
             return ask(
                 session,
@@ -152,4 +179,10 @@ class LiveAnswerer:
                 except ProviderError as fault:
                     opened.fault = fault
                     raise
+                _tell(opened.session, opened.expected)
             return opened.session
+
+
+def _tell(session: Session | Archive, expected: Sequence[Request]) -> None:
+    if isinstance(session, Expectant):
+        session.expect(expected)

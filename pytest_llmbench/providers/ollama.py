@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -126,6 +126,7 @@ class OllamaSession:
         self._preparing = threading.Lock()
         self._abilities: _Abilities | None = None
         self._num_ctx = int(wishes.options.get("num_ctx", 0))
+        self._expected_tokens = 0
         self._fitted: int | None = None
         """The context that the server made of `_num_ctx`; None until it is known."""
         self._asked: set[int] = set()
@@ -169,6 +170,10 @@ class OllamaSession:
         call: _Call = self._of_thread.call
         if call.end_s is not None:
             call.deadline = http.Deadline(response, call.end_s - time.monotonic()).start()
+
+    def expect(self, requests: Sequence[Request]) -> None:
+        """Remember the largest, so that its context is chosen at once: a change reloads."""
+        self._expected_tokens = max(map(_count_context, requests), default=0)
 
     def prepare(self, request: Request, patience: Patience) -> ServedModel:
         """Fit the context and load the model; with `?cold=true`, unload it instead."""
@@ -232,7 +237,7 @@ class OllamaSession:
     def _choose_context(self, request: Request, abilities: _Abilities) -> None:
         """Let the context hold prompt and answer. It never shrinks: a change reloads the model."""
         if "num_ctx" not in self._wishes.options:
-            wanted = count_most_tokens(request) + request.max_tokens
+            wanted = max(_count_context(request), self._expected_tokens)
             wanted = math.ceil(wanted / CONTEXT_STEP) * CONTEXT_STEP
             wanted = min(wanted, abilities.trained_context or wanted)
             if wanted > self._num_ctx:
@@ -508,6 +513,11 @@ def _describe_memory(loaded: Any) -> dict[str, Any]:
         facts["gpu_bytes"] = int(loaded.size_vram or 0)
         facts["cpu_share"] = round(1 - facts["gpu_bytes"] / facts["size_bytes"], 3)
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _count_context(request: Request) -> int:
+    """The tokens that prompt and answer may need together."""
+    return count_most_tokens(request) + request.max_tokens
 
 
 def _seconds(nanoseconds: int | None) -> float | None:

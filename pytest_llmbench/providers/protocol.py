@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -156,6 +156,14 @@ class Inspectable(Protocol):
 
         Loads nothing and generates nothing. Raises ProviderError, with the remedy in its text.
         """
+
+
+@runtime_checkable
+class Expectant(Protocol):
+    """A session that wants to know what it will be asked, to get ready once for all of it."""
+
+    def expect(self, requests: Sequence[Request]) -> None:
+        """All requests that are known so far; more may come. Does nothing but remember."""
 
 
 @runtime_checkable
