@@ -17,6 +17,7 @@ import pytest
 
 from pytest_llmbench.budget import Budget
 from pytest_llmbench.built_in import BuiltIn
+from pytest_llmbench.ceilings import give_ceilings, stage_ceiling_s
 from pytest_llmbench.collector import Collector
 from pytest_llmbench.costs import Costs
 from pytest_llmbench.distribution import make_scheduling, order_by_lane
@@ -115,6 +116,7 @@ class Bench:
             self.sandbox,
             self._live_line.show,
             self.count_attempts,
+            stage_ceiling_s(settings.timeout_s),
         )
 
     def endpoint(self, model: Model) -> Endpoint:
@@ -186,6 +188,7 @@ class Bench:
             self.config.hook.pytest_deselected(items=dropped)
         others = [item for item in items if CASE not in _parameters(item)]
         tasks = [item for item, _ in chosen]
+        give_ceilings(self.config, tasks, self.settings.timeout_s)
         items[:] = others + order_by_lane(tasks, _model_of, self.endpoint, self.models)
         self._plan = [(work.nodeid, work.binding.key) for work in map(find_work, items) if work]
 

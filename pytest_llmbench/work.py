@@ -51,6 +51,8 @@ class Workshop:
     """Called again and again while a test waits for its answer."""
     most_attempts: Callable[[Model], int]
     """How many answers a model may give to one question of the suite."""
+    stage_ceiling_s: float
+    """Longer than any stage of a generation lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class Work:
         pending = self._workshop.lanes.find(job)
         while not wait([pending.future], timeout=0.1).done:
             self._workshop.show_waiting(pending)
+            self._workshop.lanes.end_stuck(pending, self._workshop.stage_ceiling_s)
         fault = pending.future.exception()
         if isinstance(fault, GenerationFailed):
             self._failed = fault

@@ -212,6 +212,29 @@ def test_nothing_is_asked_after_calling_off() -> None:
     assert answerer.entered == []
 
 
+def test_a_request_beyond_every_limit_costs_its_lane_and_not_the_run() -> None:
+    """A provider that never comes back: all that would wait behind it fails, with the reason."""
+    answerer, clock = Doorman(), FakeClock()
+    lanes = Lanes(answerer, lambda _: cloud(1), clock)
+    jobs = [job("a", "one"), job("a", "two")]
+    lanes.start(jobs)
+    answerer.await_inside(1)
+    lanes.find(jobs[0]).progress.enter("generating", clock)
+    clock.sleep(100)
+    lanes.end_stuck(lanes.find(jobs[1]), 100)
+    assert not lanes.find(jobs[1]).future.done()
+    clock.sleep(1)
+    lanes.end_stuck(lanes.find(jobs[1]), 100)
+    words = (
+        "cloud.invalid holds a request for 100 s, beyond every limit; nothing more is asked there"
+    )
+    for each in (*jobs, job("a", "three")):
+        with pytest.raises(GenerationFailed) as failed:
+            result(lanes, each)
+        assert str(failed.value) == words
+    answerer.wake()
+
+
 def _hold(address: str, barrier: ProcessBarrier) -> None:
     with hold_machine_lock(address, SystemClock(), called_off=lambda: False) as held:
         assert held

@@ -10,18 +10,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import Future, InvalidStateError
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_llmbench.generation.ask import CalledOff, Progress
+from pytest_llmbench.generation.ask import CalledOff, GenerationFailed, Progress
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.machine_lock import hold_machine_lock
 from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Request
 from pytest_llmbench.models import Model
-from pytest_llmbench.providers.protocol import Endpoint
+from pytest_llmbench.providers.protocol import Endpoint, ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,15 @@ class Lanes:
         self.start([job])
         return self._pending[job.key]
 
+    def end_stuck(self, pending: Pending, longest_s: float) -> None:
+        """Give a lane up in which a stage of an answer lasts longer than any can.
+
+        Providers keep their time limits; one that does not would hold the run for ever.
+        """
+        lane = self._lanes.get(self._find_endpoint(pending.job.model).address)
+        if lane is not None:
+            lane.end_stuck(longest_s)
+
     def call_off(self) -> None:
         """Stop what has not started, and leave what is under way as soon as it can be."""
         self._called_off = True
@@ -118,10 +127,14 @@ class _Lane:
         self._under_way: dict[int, Pending] = {}
         self._allowed = endpoint.concurrency
         self._narrowed = 0
+        self._stuck: GenerationFailed | None = None
         self._changed = threading.Condition()
         self._called_off = threading.Event()
 
     def add(self, pending: Pending) -> None:
+        if self._stuck is not None:
+            _settle(pending, self._stuck)
+            return
         with self._changed:
             self._queue.append(pending)
             if len(self._active) < self._allowed:
@@ -129,13 +142,37 @@ class _Lane:
 
     def call_off(self) -> None:
         self._called_off.set()
-        with self._changed:
-            waiting, self._queue = list(self._queue), deque()
-            under_way = list(self._under_way.values())
+        waiting, under_way = self._empty()
         for pending in waiting:
             pending.future.set_exception(CalledOff())
         for pending in under_way:
             pending.progress.called_off.set()
+
+    def end_stuck(self, longest_s: float) -> None:
+        """Fail all that is left, and all that will be added, if something is stuck."""
+        with self._changed:
+            stages = [each.progress for each in self._under_way.values()]
+        begun_s = [each.since for each in stages if each.stage != "queued"]
+        if not begun_s or self._clock.now() - min(begun_s) <= longest_s:
+            return
+        self._stuck = GenerationFailed(
+            ProviderError(
+                f"{self._endpoint.address} holds a request for {longest_s:g} s, beyond every "
+                "limit; nothing more is asked there",
+                kind="timeout",
+            ),
+            Recording(text=""),
+        )
+        self._called_off.set()
+        waiting, under_way = self._empty()
+        for pending in waiting + under_way:
+            pending.progress.called_off.set()
+            _settle(pending, self._stuck)
+
+    def _empty(self) -> tuple[list[Pending], list[Pending]]:
+        with self._changed:
+            waiting, self._queue = list(self._queue), deque()
+            return waiting, list(self._under_way.values())
 
     def _start_thread(self) -> None:
         number = max(self._active, default=0) + 1
@@ -166,15 +203,15 @@ class _Lane:
             return pending
 
     def _answer(self, number: int, pending: Pending) -> None:
-        narrowed, outcome = self._narrowed, pending.future
+        narrowed = self._narrowed
         try:
             answer = self._answerer.answer(pending.job, pending.progress)
         except BaseException as fault:  # noqa: BLE001  # whoever waits for it raises it again
             self._adapt(number, pending.progress, narrowed)
-            outcome.set_exception(fault)
+            _settle(pending, fault)
         else:
             self._adapt(number, pending.progress, narrowed)
-            outcome.set_result(answer)
+            _settle(pending, answer)
 
     def _adapt(self, number: int, progress: Progress, narrowed: int) -> None:
         """Half as many at once after a 429, one more after an answer without.
@@ -192,3 +229,12 @@ class _Lane:
             idle = min(self._allowed - len(self._active), len(self._queue) - 1)
             for _ in range(idle):
                 self._start_thread()
+
+
+def _settle(pending: Pending, outcome: Answer | BaseException) -> None:
+    """Tell whoever waits; too late when the lane was given up meanwhile."""
+    with suppress(InvalidStateError):
+        if isinstance(outcome, Answer):
+            pending.future.set_result(outcome)
+        else:
+            pending.future.set_exception(outcome)
