@@ -8,7 +8,7 @@ from itertools import islice
 
 from pytest_llmbench.extraction.answer_lines import AnswerLines
 from pytest_llmbench.extraction.blocks import Block
-from pytest_llmbench.extraction.fences import Fence, strip_indent, strip_quote
+from pytest_llmbench.extraction.fences import Fence, is_quote, strip_indent, strip_quote
 from pytest_llmbench.extraction.languages import (
     MARKDOWN,
     NAMED_ON_A_LINE,
@@ -71,7 +71,7 @@ class BodyReader:
         language = info.language
         if info.name is not None and language is None:
             language = language_of_path(info.name)
-        end = self._find_end(opener, language)
+        end = self._narrow(opener, self._find_end(opener, language))
         body = self._body(opener, end)
         if info.name is None:
             body, language = _drop_language_line(body, language)
@@ -103,6 +103,21 @@ class BodyReader:
             lines = [strip_quote(line) for line in lines]
         lines = strip_indent(lines, opener.fence.indent)
         return lines if opener.first is None else [opener.first, *lines]
+
+    def _narrow(self, opener: _Opener, end: _End) -> _End:
+        """The end, unless the block's quote, or what heads the next block, comes before it."""
+        start = opener.at + 1
+        if opener.fence.quoted and start < end.line and is_quote(self._lines[start]):
+            for number in range(start, end.line):
+                if not is_quote(self._lines[number]):
+                    return _End(number, number, closed=True)
+        if end.line == end.next < len(self._lines):
+            number = end.line - 1
+            while number > start and not self._lines[number].strip():
+                number -= 1
+            if number >= start and name_from_line(self._lines[number]) is not None:
+                return _End(number, number, closed=False)
+        return end
 
     # Python
 

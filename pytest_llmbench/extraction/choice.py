@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pytest_llmbench.extraction.blocks import Block, Document
@@ -64,6 +65,7 @@ class _Choice:
         asked = {self._wanted.entry, *self._wanted.expects}
         for each in name_blocks(self._document, asked):
             self._sort(each)
+        self._put_into_folders(asked)
         for path, versions in self._named.items():
             self._files.add(path, self._choose_version(path, versions))
         places = self._wanted.places
@@ -88,6 +90,13 @@ class _Choice:
                 self._unnamed.append(each.block)
         else:
             self._named.setdefault(path, []).append(each)
+
+    def _put_into_folders(self, asked: AbstractSet[str]) -> None:
+        """Where the task asks for `src/app.py` and the answer says `app.py`, that is meant."""
+        for path in sorted(asked - self._named.keys()):
+            short = [name for name in self._named if path.endswith(f"/{name}")]
+            if len(short) == 1 and short[0] not in asked:
+                self._named[path] = self._named.pop(short[0])
 
     def _choose_version(self, path: str, blocks: Sequence[NamedBlock]) -> str:
         versions = [self._read_version(path, each) for each in blocks]

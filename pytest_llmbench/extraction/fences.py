@@ -101,12 +101,14 @@ def _end_of_quote(line: str, before: int) -> int:
     return line.rfind(">", 0, before) + 1
 
 
+def is_quote(line: str) -> bool:
+    """Whether a line belongs to a `>` quote."""
+    return line.lstrip(" \t").startswith(">")
+
+
 def strip_quote(line: str) -> str:
-    """A line of a `>` quote without its marks."""
-    rest = line.lstrip(" \t")
-    if not rest.startswith(">"):
-        return line
-    return rest[1:].removeprefix(" ")
+    """A line of a `>` quote without its mark."""
+    return line.lstrip(" \t")[1:].removeprefix(" ") if is_quote(line) else line
 
 
 def strip_indent(lines: list[str], indent: str) -> list[str]:

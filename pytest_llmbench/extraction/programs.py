@@ -18,7 +18,7 @@ from pytest_llmbench.extraction.python_source import (
     looks_like_definition,
     without_language_word,
 )
-from pytest_llmbench.extraction.sessions import is_session, strip_prompts
+from pytest_llmbench.extraction.sessions import is_session, strip_prompts, text_before
 from pytest_llmbench.extraction.text import end_with_newline
 from pytest_llmbench.extraction.turns import find_end
 from pytest_llmbench.extraction.wrappers import wrapped_code
@@ -66,7 +66,7 @@ def _repairs(block: Block, reader: PythonReader) -> Iterator[str]:
     text = block.text
     yield without_language_word(text)
     if is_session(text):
-        before = text.partition(">>>")[0].rpartition("\n")[0]
+        before = text_before(text)
         if any(map(looks_like_definition, before.split("\n"))):
             yield end_with_newline(before)
         yield strip_prompts(text)

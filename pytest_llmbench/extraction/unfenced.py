@@ -150,12 +150,16 @@ def _is_cut_code(lines: list[str], start: int, source: PythonSource) -> bool:
     )
 
 
+_HEADING = re.compile(r"#{2,6} [A-Z]")
+
+
 def _without_prose_below(lines: list[str], stop: int, reader: PythonReader) -> int:
     """The end of a stretch without lines of prose that happen to parse."""
     while stop > 1:
         line = lines[stop - 1]
+        is_heading = stop < len(lines) and _HEADING.match(line)
         is_prose = line[:1] not in tuple(" \t#)]}\"'") and not looks_like_code(line)
-        if line.strip() and not (is_prose and _is_prose_statement(line, reader)):
+        if line.strip() and not (is_heading or (is_prose and _is_prose_statement(line, reader))):
             break
         stop -= 1
     return stop

@@ -11,7 +11,7 @@ from pytest_llmbench.extraction.text import end_with_newline
 
 _WRAPPERS = re.compile(
     r"\[(?P<bracket>PYTHON|CODE|python|code)\](?P<bracketed>.*?)(?:\[/(?P=bracket)\]|\Z)"
-    r"|<(?P<tag>code|python|pre)(?:\s[^<>]*)?>(?P<tagged>.*?)(?:</(?P=tag)>|\Z)",
+    r"|<(?P<tag>code|python|pre|answer|solution)(?:\s[^<>]*)?>(?P<tagged>.*?)(?:</(?P=tag)>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -21,7 +21,7 @@ def wrapped_code(text: str, reader: PythonReader) -> Iterator[str]:
     for match in _WRAPPERS.finditer(text):
         body = match["bracketed"] if match["bracketed"] is not None else match["tagged"]
         body = re.sub(r"\A\s*<code(?:\s[^<>]*)?>|</code>\s*\Z", "", body).strip("\n")
-        unescaped = html.unescape(body) if match["tag"] else body
+        unescaped = html.unescape(body) if match["tag"] in ("code", "pre") else body
         for candidate in dict.fromkeys((unescaped, body)):
             code = end_with_newline(candidate.lstrip())
             if reader.read(code).is_program:

@@ -38,6 +38,11 @@ def test_l_a_session_is_stripped_of_prompts_and_output() -> None:
     assert main_of(block(session)) == expected
 
 
+def test_l_a_notebook_session_is_stripped_too() -> None:
+    session = "In [1]: def f():\n   ...:     return 1\n\nIn [2]: f()\nOut[2]: 1\n"
+    assert main_of(block(session)) == "def f():\n    return 1\nf()\n"
+
+
 def test_l_a_session_tag_over_plain_code_changes_nothing() -> None:
     assert main_of(block(CODE, "pycon")) == CODE
 
@@ -225,7 +230,11 @@ def test_s_a_file_quoted_for_its_usage_is_not_replaced_by_it() -> None:
 
 @pytest.mark.parametrize("before", ["", "Sure! Here is the function you asked for:\n\n"])
 @pytest.mark.parametrize(
-    "after", ["", "\nThis function adds two numbers.\n", "\nExplanation\n", "\nOutput: 3\n"]
+    "after",
+    [
+        *("", "\nThis function adds two numbers.\n", "\nExplanation\n", "\nOutput: 3\n"),
+        "\n## Explanation\n\nIt adds.\n",
+    ],
 )
 def test_s_code_without_a_fence(before: str, after: str) -> None:
     assert main_of(f"{before}{CODE}{after}") == CODE

@@ -236,3 +236,7 @@ def test_f12_a_conversation_repeated_before_the_answer_cuts_nothing() -> None:
 
 def test_f12_an_unclosed_block_ends_at_the_token() -> None:
     assert main_of(f"```python\n{CODE}<|im_end|>\n<|im_start|>user\nThanks\n") == CODE
+
+
+def test_f6_a_block_ends_with_its_quote() -> None:
+    assert main_of("> ```python\n> x = 1\n\nDone.\n") == "x = 1\n"

@@ -295,3 +295,17 @@ def test_n_several_programs_without_the_entry_leave_it_empty() -> None:
     assert extraction.files == {"app.py": APP, "util.py": UTIL}
     assert extraction.main is None
     assert extraction.reason is None
+
+
+def test_n_a_file_that_is_never_closed_ends_before_the_next_ones_name() -> None:
+    answer = f"**app.py**\n```python\n{APP}\n**util.py**\n```python\n{UTIL}```\n"
+    assert files_of(answer, entry="app.py") == {"app.py": APP, "util.py": UTIL}
+
+
+def test_n_openers_one_below_the_other_name_their_own_blocks() -> None:
+    assert files_of(f"```app.py\n```python\n{UTIL}```\n", entry="util.py")["util.py"] == UTIL
+
+
+def test_n_a_name_without_its_folder_means_the_file_that_the_task_asked_for() -> None:
+    answer = f"**app.py**\n```python\n{APP}```\n\n**util.py**\n```python\n{UTIL}```\n"
+    assert files_of(answer, entry="src/app.py") == {"src/app.py": APP, "util.py": UTIL}
