@@ -11,6 +11,7 @@ from pytest_llmbench.plan import GUESSED_OUTPUT_TOKENS, Expected, Memory, ModelP
 WIDTH = 80
 NAME_WIDTH = 9
 LABEL_WIDTH = 30
+CELL_WIDTHS = (7, 7, 10, 10, 10)
 MINUTE_S = 60
 HOUR_S = 3600
 
@@ -166,30 +167,34 @@ def _describe_cost(plan: ModelPlan, expected: Expected) -> str:
 
 def _table(plans: Sequence[ModelPlan]) -> Iterator[str]:
     width = min(max(len(plan.model.label) for plan in plans), LABEL_WIDTH)
-    heads = ("to ask", "there", "cost about", "at most", "time about")
-    yield f"{'model':<{width}} " + " ".join(f"{head:>10}" for head in heads[:2]) + _ends(heads[2:])
+    yield _line("model", ("to ask", "there", "cost about", "at most", "time about"), width)
     for plan in plans:
         label, expected = plan.model.label, plan.expected
         if len(label) > width:
             yield label
             label = ""
-        yield f"{label:<{width}} {plan.to_ask:>10,} {plan.ready:>10,}" + _ends(
-            (
-                _usd(plan, expected.cost_usd.about),
-                _usd(plan, expected.cost_usd.at_most),
-                "-" if not plan.to_ask else _time(expected.time_s),
-            )
+        cells = (
+            f"{plan.to_ask:,}",
+            f"{plan.ready:,}",
+            _usd(plan, expected.cost_usd.about),
+            _usd(plan, expected.cost_usd.at_most),
+            "-" if not plan.to_ask else _time(expected.time_s),
         )
+        yield _line(label, cells, width)
     if len(plans) > 1:
-        seconds = time_of_run(plans)
-        yield f"{'all':<{width}} {sum(plan.to_ask for plan in plans):>10,} " + (
-            f"{sum(plan.ready for plan in plans):>10,}"
-            + _ends((_sum(plans, most=False), _sum(plans, most=True), _time(seconds)))
+        cells = (
+            f"{sum(plan.to_ask for plan in plans):,}",
+            f"{sum(plan.ready for plan in plans):,}",
+            _sum(plans, most=False),
+            _sum(plans, most=True),
+            _time(time_of_run(plans)),
         )
+        yield _line("all", cells, width)
 
 
-def _ends(cells: Sequence[str]) -> str:
-    return "".join(f" {cell:>10}" for cell in cells)
+def _line(label: str, cells: Sequence[str], width: int) -> str:
+    figures = [f"{cell:>{size}}" for cell, size in zip(cells, CELL_WIDTHS, strict=True)]
+    return " ".join((f"{label:<{width}}", *figures))
 
 
 def _is_charged(plan: ModelPlan) -> bool:
