@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmbench.models import BUILT_IN_MODELS
-from pytest_llmbench.settings import OPTIONS
+from pytest_llmbench.settings import OPTIONS, Option
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -19,12 +19,14 @@ def section(page: str, name: str) -> str:
     return found[1]
 
 
+def option_row(option: Option) -> str:
+    ini = "" if option.one_off else f"`{option.ini}`"
+    default = "" if option.default in (None, (), False) else f"`{option.default}`"
+    return f"| `{option.flag}` | {ini} | {option.help} | {default} |\n"
+
+
 def test_the_table_of_options_is_the_codes() -> None:
-    rows = [
-        f"| `{option.flag}` | `{option.ini}` | {option.help} | "
-        f"{'' if option.default in (None, ()) else f'`{option.default}`'} |\n"
-        for option in OPTIONS
-    ]
+    rows = [option_row(option) for option in OPTIONS]
     head = "| option | ini | what it does | default |\n| --- | --- | --- | --- |\n"
     assert section("options.md", "options") == head + "".join(rows)
 
