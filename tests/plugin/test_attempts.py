@@ -124,7 +124,6 @@ def greet(project: pytest.Pytester) -> pytest.Pytester:
 
 def questions(project: pytest.Pytester) -> list[Any]:
     """What was asked, in order: (task, limit, turns)."""
-
     log = project.path / "asked"
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
