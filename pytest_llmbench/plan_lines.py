@@ -26,25 +26,29 @@ def plan_lines(
             yield from _row(name, text)
         yield ""
     yield from _table(plans)
-    yield from _warn_of_cap(plans, cap_usd)
+    for warning in _warn_of_cap(plans, cap_usd):
+        yield from _wrap(warning, "", "  ")
     yield ""
     troubled = [(plan.model.label, each) for plan in plans for each in plan.missing]
     if troubled:
         yield f"Missing ({len(troubled)}):"
         for label, text in troubled:
-            yield from textwrap.wrap(
-                f"{label}: {text}", WIDTH, initial_indent="  ", subsequent_indent="    "
-            )
+            yield from _wrap(f"{label}: {text}", "  ", "    ")
     else:
         yield "Nothing is missing, as far as this can be seen from here."
 
 
 def _row(name: str, text: str) -> list[str]:
+    return _wrap(text, f"  {name:<{NAME_WIDTH}} ", " " * (NAME_WIDTH + 3))
+
+
+def _wrap(text: str, first: str, further: str) -> list[str]:
+    """Lines that keep addresses, paths and commands whole, however long they are."""
     return textwrap.wrap(
         text,
         WIDTH,
-        initial_indent=f"  {name:<{NAME_WIDTH}} ",
-        subsequent_indent=" " * (NAME_WIDTH + 3),
+        initial_indent=first,
+        subsequent_indent=further,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -133,7 +137,8 @@ def _describe_expected(
     if past is not None and past.output_tokens is not None:
         basis = f"by {_count(past.answers, 'recording')} of it"
     else:
-        basis = f"a guess of {GUESSED_OUTPUT_TOKENS:,} an answer; thinking takes several times that"
+        guess = min(GUESSED_OUTPUT_TOKENS, plan.max_tokens)
+        basis = f"a guess of {guess:,} an answer; thinking takes several times that"
     yield (
         "tokens",
         f"input {expected.fewest_input_tokens:,} to {expected.input_tokens.at_most or 0:,.0f}; "

@@ -318,13 +318,13 @@ def test_the_cap_is_set_against_what_it_could_cost() -> None:
     own = {"x/big-1": OwnPrice(input=0.0, output=100.0)}
     priced = make_plan(Facts(), model=CLOUD_MODEL, endpoint=CLOUD, own=own)
     assert (
-        "The cap of $1.00 (llm_max_cost) may end the run early: it could cost up to $2.46."
-    ) in lines(priced, cap_usd=1.0)
+        "The cap of $1.00 (llm_max_cost) may end the run early: it could cost up to\n  $2.46."
+    ) in "\n".join(lines(priced, cap_usd=1.0))
     assert not [line for line in lines(priced, cap_usd=3.0) if "cap" in line]
     unpriced = make_plan(Facts(), model=CLOUD_MODEL, endpoint=CLOUD)
     assert (
-        "The cap of $1.00 (llm_max_cost) lets nothing be asked of big: the price is not known."
-    ) in lines(unpriced, cap_usd=1.0)
+        "The cap of $1.00 (llm_max_cost) lets nothing be asked of big: the price is not\n  known."
+    ) in "\n".join(lines(unpriced, cap_usd=1.0))
 
 
 def test_the_whole_text_of_a_plan_in_80_columns() -> None:
