@@ -14,7 +14,7 @@ from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Request
 from pytest_llmbench.generation.result import Usage
 from pytest_llmbench.models import Model
-from pytest_llmbench.prices import PriceList, Rate
+from pytest_llmbench.prices import CACHE_WRITES, PriceList, Rate
 from pytest_llmbench.providers.context import count_most_tokens
 from pytest_llmbench.providers.protocol import (
     Endpoint,
@@ -77,7 +77,7 @@ class Costs:
             session = _MeteredSession(session, meter, self._tariff)
         capped = None
         if self._budget is not None and (rate is not None or endpoint.kind == "cloud"):
-            most_usd = _most_that_it_costs(rate, model, request)
+            most_usd = most_that_it_costs(rate, model, request)
             session = capped = _CappedSession(session, model, self._budget, most_usd, called_off)
         try:
             recording = self._prices.put_cost(ask(session), model, endpoint, self._now())
@@ -95,9 +95,12 @@ class Costs:
             return self._meters[0]
 
 
-def _most_that_it_costs(rate: Rate | None, model: Model, request: Request) -> float | None:
-    usage = Usage(input_tokens=count_most_tokens(request), output_tokens=request.max_tokens)
-    return None if rate is None else rate.charge(usage, model.parameters)
+def most_that_it_costs(rate: Rate | None, model: Model, request: Request) -> float | None:
+    """USD that one answer may cost; None when the rate is not known."""
+    most_input = count_most_tokens(request)
+    usage = Usage(input_tokens=most_input, output_tokens=request.max_tokens)
+    details = {**model.parameters, CACHE_WRITES: most_input}
+    return None if rate is None else rate.charge(usage, details)
 
 
 class _AttendedSession:

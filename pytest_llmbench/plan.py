@@ -12,6 +12,7 @@ from datetime import datetime
 from statistics import median
 from typing import Protocol
 
+from pytest_llmbench.costs import most_that_it_costs
 from pytest_llmbench.energy import Gpu, is_here
 from pytest_llmbench.generation.ask import GenerationFailed, Progress
 from pytest_llmbench.generation.lanes import Answer, Job
@@ -232,7 +233,6 @@ class Planner:
     def _estimate(self, model: Model, endpoint: Endpoint, requests: Sequence[Request]) -> Expected:
         past = _sum_up(self._shelf.list_earlier(model))
         guesses = [_guess_usage(request, past) for request in requests]
-        bounds = [_bound_usage(request) for request in requests for _ in range(self._attempts)]
         rate = self._prices.find(model, endpoint, None, self._now)
         seconds = None if past is None else past.total_s
         return Expected(
@@ -240,13 +240,13 @@ class Planner:
             fewest_input_tokens=sum(map(count_fewest_tokens, requests)),
             input_tokens=Estimate(
                 sum(each.input_tokens or 0 for each in guesses),
-                sum(each.input_tokens or 0 for each in bounds),
+                self._attempts * sum(map(count_most_tokens, requests)),
             ),
             output_tokens=Estimate(
                 sum(each.output_tokens or 0 for each in guesses),
-                sum(each.output_tokens or 0 for each in bounds),
+                self._attempts * sum(request.max_tokens for request in requests),
             ),
-            cost_usd=Estimate(_price(rate, guesses, model), _price(rate, bounds, model)),
+            cost_usd=_price(rate, model, requests, guesses, self._attempts),
             price_source=None if rate is None else rate.source,
             time_s=(None if seconds is None else seconds * len(requests) / endpoint.concurrency),
         )
@@ -294,12 +294,17 @@ def _guess_usage(request: Request, past: Past | None) -> Usage:
     )
 
 
-def _bound_usage(request: Request) -> Usage:
-    return Usage(input_tokens=count_most_tokens(request), output_tokens=request.max_tokens)
-
-
-def _price(rate: Rate | None, usages: Sequence[Usage], model: Model) -> float | None:
+def _price(
+    rate: Rate | None,
+    model: Model,
+    requests: Sequence[Request],
+    guesses: Sequence[Usage],
+    attempts: int,
+) -> Estimate:
     if rate is None:
-        return None
-    costs = [rate.charge(usage, model.parameters) for usage in usages]
-    return sum(cost or 0.0 for cost in costs)
+        return Estimate()
+    about_usd = [rate.charge(usage, model.parameters) for usage in guesses]
+    most_usd = [most_that_it_costs(rate, model, request) for request in requests]
+    return Estimate(
+        sum(usd or 0.0 for usd in about_usd), attempts * sum(usd or 0.0 for usd in most_usd)
+    )

@@ -21,6 +21,10 @@ TOKENS_PER_PRICE = 1_000_000
 OWN_SOURCE = "[tool.llmbench.prices]"
 PROVIDER_SOURCE = "the provider's own charge"
 
+CACHE_WRITES = "cache_write_tokens"
+"""The detail of an answer that tells how much of its input was put into a cache, which some
+charge more for."""
+
 _CONTEXT_KEYS = ("service_tier", "speed")
 """Details of an answer on which a price may depend."""
 
@@ -46,7 +50,7 @@ class Rate(Protocol):
     def charge(self, usage: Usage, details: Mapping[str, Any]) -> float | None:
         """USD for one answer; None when the usage is not known well enough.
 
-        `details` are the answer's, where a service tier may stand.
+        `details` are the answer's: a service tier may stand there, and what went into a cache.
         """
 
 
@@ -91,6 +95,7 @@ class _LibraryRate:
         counts = {
             "input_tokens": usage.input_tokens,
             "cache_read_tokens": _count_cached(usage),
+            CACHE_WRITES: _count_cache_writes(usage, details),
             "output_tokens": usage.output_tokens,
         }
         context = {key: str(details[key]) for key in _CONTEXT_KEYS if key in details}
@@ -167,3 +172,9 @@ def _with_cost(recording: Recording, usd: float, source: str) -> Recording:
 
 def _count_cached(usage: Usage) -> int:
     return min(usage.cached_input_tokens or 0, usage.input_tokens or 0)
+
+
+def _count_cache_writes(usage: Usage, details: Mapping[str, Any]) -> int:
+    told = details.get(CACHE_WRITES)
+    most = (usage.input_tokens or 0) - _count_cached(usage)
+    return min(told, most) if isinstance(told, int) else 0

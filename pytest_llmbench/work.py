@@ -33,8 +33,9 @@ from pytest_llmbench.settings import DEFAULT_MAX_TOKENS, Settings
 from pytest_llmbench.solution import Solution
 from pytest_llmbench.tasks import Binding, digest
 
-TURNED_AWAY: frozenset[FaultKind] = frozenset({"rejected", "context-overflow"})
-"""Faults by which a server says that it takes no longer question, or gives no longer answer."""
+TURNED_AWAY: frozenset[FaultKind] = frozenset({"rejected", "context-overflow", "unaffordable"})
+"""Faults by which a server says that it takes no longer question, or gives no longer answer; or
+the cap on the run's cost forbids to ask."""
 TIMELINE_POINTS = 200
 """Kept of a stream's timeline for the reports."""
 

@@ -61,6 +61,17 @@ def test_a_service_tier_has_its_own_price() -> None:
     assert flex < usual
 
 
+def test_input_that_goes_into_a_cache_has_its_own_price_where_there_is_one() -> None:
+    """GPT-5.6 takes $4.00 a million tokens of input and $5.00 of what it caches; Kimi has one
+    price for both."""
+    openai = {"model": "openai/gpt-5.6", "address": "https://api.openai.com/v1"}
+    usage = Usage(input_tokens=1_000, output_tokens=0)
+    written = {"details": {"cache_write_tokens": 600}}
+    usd, _ = cost(usage, **openai, **written)  # type: ignore[arg-type]  # keywords of `cost`
+    assert usd == pytest.approx((400 * 4.00 + 600 * 5.00) / 1e6)
+    assert cost(usage, details={"cache_write_tokens": 600})[0] == cost(usage)[0]
+
+
 @pytest.mark.parametrize(
     ("model", "address", "kind"),
     [

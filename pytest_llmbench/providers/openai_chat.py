@@ -165,6 +165,7 @@ def read_usage(usage: Mapping[str, Any]) -> ServerReport:
         usage.get("cached_tokens"),
         usage.get("prompt_cache_hit_tokens"),
     )
+    cache_writes = count(_mapping(usage.get("prompt_tokens_details")).get("cache_write_tokens"))
     decode_s = amount(usage.get("completion_time"))
     return ServerReport(
         input_tokens=prompt,
@@ -175,6 +176,7 @@ def read_usage(usage: Mapping[str, Any]) -> ServerReport:
         decode_s=decode_s,
         prefill_s=amount(usage.get("prompt_time")),
         cost_usd=amount(usage.get("cost")),
+        extras={"cache_write_tokens": cache_writes} if cache_writes else {},
     )
 
 

@@ -113,6 +113,7 @@ def _read_usage(usage: object) -> ServerReport:
     if not isinstance(usage, Mapping):
         return ServerReport()
     read, written = usage.get("input_tokens_details"), usage.get("output_tokens_details")
+    cache_writes = count(read.get("cache_write_tokens")) if isinstance(read, Mapping) else None
     return ServerReport(
         input_tokens=count(usage.get("input_tokens")),
         cached_input_tokens=count(read.get("cached_tokens")) if isinstance(read, Mapping) else None,
@@ -120,4 +121,5 @@ def _read_usage(usage: object) -> ServerReport:
         thinking_tokens=(
             count(written.get("reasoning_tokens")) if isinstance(written, Mapping) else None
         ),
+        extras={"cache_write_tokens": cache_writes} if cache_writes else {},
     )
