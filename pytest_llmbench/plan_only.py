@@ -54,7 +54,6 @@ class PlanOnly:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Say by the exit code when something is missing."""
-        self._bench.live.close()
         if any(plan.missing for plan in self._plans):
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 

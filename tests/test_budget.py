@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmbench.budget import Budget, CapReached
 from pytest_llmbench.costs import Costs
-from pytest_llmbench.generation.ask import GenerationFailed, Progress, RetryPolicy, ask
+from pytest_llmbench.generation.ask import CalledOff, GenerationFailed, Progress, RetryPolicy, ask
 from pytest_llmbench.generation.chunks import End, ServerReport, VisibleText
 from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Message, Request
@@ -138,7 +138,7 @@ class Asker:
         self.endpoint = Endpoint("scripted.invalid", kind, 1)
         self.budget = budget
 
-    def ask(self, prices: dict[str, OwnPrice]) -> Recording:
+    def ask(self, prices: dict[str, OwnPrice], called_off: Callable[[], bool] = never) -> Recording:
         model = Model("m", "scripted", "m")
         costs = Costs(
             PriceList(prices),
@@ -152,7 +152,7 @@ class Asker:
             model,
             self.endpoint,
             REQUEST,
-            called_off=never,
+            called_off=called_off,
             ask=self._ask_session,
         )
 
@@ -216,6 +216,14 @@ def test_an_attempt_that_fails_counts_as_what_it_may_have_cost(
     with pytest.raises(GenerationFailed, match="would be passed") as caught:
         asker.ask(PRICE)
     assert f"{spent} spent" in str(caught.value)
+
+
+def test_an_answer_that_waits_for_others_is_called_off_with_the_run(budget: Budget) -> None:
+    budget.hold(0.9, called_off=never)
+    asker = Asker(budget, ANSWER)
+    with pytest.raises(CalledOff):
+        asker.ask(PRICE, called_off=lambda: True)
+    assert not asker.provider.requests
 
 
 def test_the_account_is_a_file_of_this_user_alone_and_goes_with_the_run(budget: Budget) -> None:
