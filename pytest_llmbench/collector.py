@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmbench.models import Model
+from pytest_llmbench.reports.baseline import Baseline, BaselineComparison
 from pytest_llmbench.reports.github import annotation_lines, step_summary_lines
 from pytest_llmbench.reports.json_report import summary_document
 from pytest_llmbench.reports.run import Environment, ModelRecord, Run, TaskRecord
+from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary, summarize
 from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.reports.writing import find_face, write_report
 from pytest_llmbench.results import Result
+from pytest_llmbench.runs import BaselineError, keep_run, read_baseline
 from pytest_llmbench.scoring import score_categories, total_score
+from pytest_llmbench.settings import Settings
 from pytest_llmbench.versions import find_versions
 
 if TYPE_CHECKING:
@@ -47,6 +51,7 @@ class Collector:
                 raise pytest.UsageError(f"--llm-report: {error}") from None
         self._config = config
         self._bench = bench
+        self._baseline = _read_baseline(bench.settings)
         self._parts: dict[Key, list[Result]] = {}
         self._plan: Mapping[str, Any] = {"items": [], "tasks": {}, "mistake": None, "trouble": None}
         self._summary: Summary | None = None
@@ -56,7 +61,7 @@ class Collector:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take an item's result off its report."""
-        data = getattr(report, "llmbench", None)
+        data = vars(report).pop("llmbench", None)  # pytest keeps the reports to the end
         if data is not None:
             self._failed_by_surroundings += data["fault"] == "surroundings" and report.failed
             result = Result.from_json(data)
@@ -80,20 +85,24 @@ class Collector:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         if not self._plan["items"]:
             return
-        if self._plan["trouble"]:
-            self._unwritten.append(self._plan["trouble"])
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        self._summary = summarize(self._build_run())
-        if 0 < self._failed_by_surroundings == session.testsfailed:
+        self._summary = summarize(self._build_run(), self._baseline)
+        if self._find_regressions():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        elif 0 < self._failed_by_surroundings == session.testsfailed:
             session.exitstatus = SURROUNDINGS_FAILED
+        self._keep_run(self._summary)
+        self._write_reports(self._summary)
+        if self._unwritten:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         self._tell_github()
+
+    def _write_reports(self, summary: Summary) -> None:
         for path in self._bench.settings.reports:
             try:
-                written = write_report(path, self._summary)
+                written = write_report(path, summary)
             except OSError as error:
                 reason = error.strerror or str(error)
                 self._unwritten.append(f"--llm-report={path}: cannot be written: {reason}")
-                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
             else:
                 self._written.extend(map(str, written))
 
@@ -122,8 +131,32 @@ class Collector:
         if os.environ.get("GITHUB_ACTIONS") == "true":
             for line in annotation_lines(self._summary):
                 writer.write_line(line)
+        for comparison in self._find_regressions():
+            line = f"ERROR: llm_fail_on_regression: {one_line(comparison.text)}"
+            writer.write_line(line, red=True)
         for line in self._unwritten:
             writer.write_line(f"ERROR: {line}", red=True)
+
+    def _find_regressions(self) -> tuple[BaselineComparison, ...]:
+        """The models that scored less than before, when that is to fail the run."""
+        changes = None if self._summary is None else self._summary.changes
+        if changes is None or not self._bench.settings.fail_on_regression:
+            return ()
+        return changes.regressions
+
+    def _keep_run(self, summary: Summary) -> None:
+        """Enter the run into the index, if a model answered that may answer differently again."""
+        if self._plan["trouble"]:  # the folder cannot be written
+            self._unwritten.append(self._plan["trouble"])
+            return
+        lasting = {label for label, model in summary.run.models.items() if model.kind == "offline"}
+        if all(each.model in lasting or not each.generations for each in summary.run.results):
+            return
+        folder = self._bench.settings.recordings
+        try:
+            keep_run(folder, summary)
+        except OSError as error:
+            self._unwritten.append(f"{folder}: the run could not be kept: {error.strerror}")
 
     def _tell_github(self) -> None:
         """Write the job's summary where GitHub Actions says; annotations come with the tables."""
@@ -187,6 +220,16 @@ class Collector:
             sandbox=self._bench.sandbox().name,
             packages=versions,
         )
+
+
+def _read_baseline(settings: Settings) -> Baseline | None:
+    """The earlier run to compare with, read before anything is asked. Raises UsageError."""
+    if settings.compare is None:
+        return None
+    try:
+        return read_baseline(settings.compare, settings.recordings, settings.start)
+    except BaselineError as error:
+        raise pytest.UsageError(f"--llm-compare: {error}") from None
 
 
 def join_parts(

@@ -3,6 +3,7 @@
 .llmbench/
   README.md, .gitignore          the folder explains itself, and stays out of git
   recordings/<provider>/<model>/<task>/<prompt>-s<sample>-<key>-<moment>.json
+  runs/<moment>.json             the report of each run; see `runs.py`
   failed/…                       what had come of generations that failed; never replayed
 """
 
@@ -15,7 +16,7 @@ import re
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +36,8 @@ provider counted, and what was asked. Nothing in here is sent anywhere, and no k
 - `--llm-record-mode=new_episodes` asks only for what is missing: it resumes a run.
 - `--llm-record-mode=none` asks for nothing: it scores what is here again.
 - Without either, every answer is asked for anew and recorded beside the older ones.
+
+`runs` holds the report of each run: `--llm-compare=latest` sets the next run beside the last.
 
 Delete what you don't need any more; the folder `failed` is never read again.
 """
@@ -116,6 +119,7 @@ class Library:
         self._live = live
         self._versions = dict(versions)
         self._lock = threading.Lock()
+        self._shelves: dict[Path, Mapping[str, list[str]]] = {}
         self.trouble: str | None = None
         """Why a recording could not be written; None while all could."""
 
@@ -147,8 +151,8 @@ class Library:
             if failed.partial.text or failed.partial.thinking:
                 self._write("failed", job, failed.partial, {"failed": str(failed)})
             raise
-        self._write("recordings", job, answer.recording, {})
-        return answer
+        place = self._write("recordings", job, answer.recording, {})
+        return replace(answer, recording=_sign(answer.recording, place))
 
     def find(self, job: Job) -> Recording | None:
         """The newest recording of this question, by the weights that the server has now.
@@ -162,7 +166,7 @@ class Library:
         for file in self._candidates(job):
             recording = _read(file)
             if digest is None or recording.details.get("digest") in (None, digest):
-                return recording
+                return _sign(recording, file.relative_to(self._folder))
         return None
 
     def list_earlier(self, model: Model) -> list[Recording]:
@@ -180,23 +184,26 @@ class Library:
 
     def _candidates(self, job: Job) -> Iterator[Path]:
         question = Question.of(job)
-        folder = self._place("recordings", job)
-        start = f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}-"
-        if not folder.is_dir():
-            return
-        names = [entry.name for entry in os.scandir(folder) if entry.name.startswith(start)]
-        for name in sorted(names, reverse=True):
-            if name.endswith(".json"):
-                yield folder / name
+        folder = self._folder / self._place("recordings", job)
+        with self._lock:
+            if folder not in self._shelves:
+                self._shelves[folder] = _list_shelf(folder)
+        start = f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}"
+        for name in self._shelves[folder].get(start, ()):
+            yield folder / name
 
     def _place(self, shelf: str, job: Job) -> Path:
+        """Within the folder."""
         task = Path(*(_slug(part) for part in job.request.task.split("/")))
-        return self._folder / shelf / _slug(job.model.provider) / _slug(job.model.name) / task
+        return Path(shelf, _slug(job.model.provider), _slug(job.model.name)) / task
 
     def _write(
         self, shelf: str, job: Job, recording: Recording, remarks: Mapping[str, str]
-    ) -> None:
-        """Write a recording, whole or not at all. A failure is kept for the end of the run."""
+    ) -> Path | None:
+        """Write a recording, whole or not at all, and tell where in the folder.
+
+        A failure is kept for the end of the run; None then.
+        """
         question = Question.of(job)
         moment = datetime.now(UTC)
         name = (
@@ -216,16 +223,39 @@ class Library:
         text = json.dumps(data, ensure_ascii=False, indent=1)
         try:
             self._furnish()
-            write_durably(self._place(shelf, job) / name, text)
+            place = self._place(shelf, job) / name
+            write_durably(self._folder / place, text)
         except OSError as error:
             reason = error.strerror or str(error)
             self.trouble = f"{self._folder}: recordings could not be written: {reason}"
+            return None
+        return place
 
     def _furnish(self) -> None:
         with self._lock:
             for name, text in (("README.md", README), (".gitignore", "*\n")):
                 if not (self._folder / name).exists():
                     write_durably(self._folder / name, text)
+
+
+def _list_shelf(folder: Path) -> Mapping[str, list[str]]:
+    """What a folder holds: prompt, sample and key of a question → its files, the newest first.
+
+    Read once for each folder, since a run asks for a task's samples one after the other.
+    """
+    shelf: dict[str, list[str]] = {}
+    if folder.is_dir():
+        for name in sorted((entry.name for entry in os.scandir(folder)), reverse=True):
+            if name.endswith(".json") and not name.startswith("."):
+                shelf.setdefault(name.rsplit("-", 2)[0], []).append(name)
+    return shelf
+
+
+def _sign(recording: Recording, place: Path | None) -> Recording:
+    """The recording, with where it lies among its details."""
+    if place is None:
+        return recording
+    return replace(recording, details={**recording.details, "recording": place.as_posix()})
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -42,13 +42,28 @@ def compare_models(results: Iterable[Result], labels: Sequence[str]) -> tuple[Co
     All pairs of up to MAX_MODELS_IN_ALL_PAIRS models; of more, each model with the best one and
     with the next one, since the time that all pairs take grows with the square of their number.
     """
-    scores: dict[str, dict[tuple[str, str], list[float]]] = {label: {} for label in labels}
+    by_model: dict[str, list[Result]] = {label: [] for label in labels}
+    for result in results:
+        by_model[result.model].append(result)
+    scores = {label: _scores_by_question(some) for label, some in by_model.items()}
+    found = (_compare(a, b, scores[a], scores[b]) for a, b in _choose_pairs(labels))
+    return tuple(each for each in found if each is not None)
+
+
+def compare_results(
+    a: str, b: str, ours: Iterable[Result], theirs: Iterable[Result]
+) -> Comparison | None:
+    """Two models, or two runs of one, by their results; None when no task is in both."""
+    return _compare(a, b, _scores_by_question(ours), _scores_by_question(theirs))
+
+
+def _scores_by_question(results: Iterable[Result]) -> dict[tuple[str, str], list[float]]:
+    scores: dict[tuple[str, str], list[float]] = {}
     for result in results:
         if result.score is not None:
             asked = (result.task, result.prompt)
-            scores[result.model].setdefault(asked, []).append(round(result.score, SCORE_DIGITS))
-    found = (_compare(a, b, scores[a], scores[b]) for a, b in _choose_pairs(labels))
-    return tuple(each for each in found if each is not None)
+            scores.setdefault(asked, []).append(round(result.score, SCORE_DIGITS))
+    return scores
 
 
 def _choose_pairs(labels: Sequence[str]) -> list[tuple[str, str]]:

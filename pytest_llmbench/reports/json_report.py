@@ -29,7 +29,7 @@ def build_document(run: Run) -> dict[str, Any]:
 
 def summary_document(summary: Summary) -> dict[str, Any]:
     """The report of a run that is already rolled up, as plain JSON values."""
-    run = summary.run
+    run, changes = summary.run, summary.changes
     return {
         "schema_version": SCHEMA_VERSION,
         "environment": to_plain(run.environment),
@@ -38,7 +38,8 @@ def summary_document(summary: Summary) -> dict[str, Any]:
         "tasks": to_plain(run.tasks),
         "results": [_result(result) for result in run.results],
         "scoreboard": to_plain(summary.scoreboard),
-        "comparisons": to_plain(summary.comparisons),
+        "comparisons": to_plain([*summary.comparisons, *(changes.comparisons if changes else ())]),
+        **({} if changes is None else {"baseline": changes.source}),
         "totals": to_plain(summary.totals),
         "troubles": to_plain(summary.troubles),
         "front": to_plain(summary.front),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pytest_llmbench.reports.baseline import Changes, change_lines
 from pytest_llmbench.reports.figures import show_score
 from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary
@@ -17,6 +18,7 @@ from pytest_llmbench.reports.tables import (
     prompt_table,
     quality_table,
     speed_table,
+    working_program_table,
 )
 from pytest_llmbench.reports.troubles import Trouble
 
@@ -35,6 +37,7 @@ def markdown_lines(summary: Summary) -> Iterator[str]:
     if any(standing.code for standing in summary.scoreboard):
         yield from _section(code_table(summary))
     yield from _section(speed_table(summary))
+    yield from _section(working_program_table(summary))
     yield from _section(glance_table(summary))
     yield from _origin(summary)
 
@@ -50,6 +53,8 @@ def short_markdown_lines(summary: Summary) -> Iterator[str]:
         yield from (f"- {line}\n" for trouble in summary.troubles for line in _explain(trouble))
         yield "\n"
     yield from _praise(summary)
+    if summary.changes is not None:
+        yield from _changes(summary.changes)
     if summary.verdict:
         yield "## Verdict\n\n"
         yield from (f"- {escape_markdown(sentence)}\n" for sentence in summary.verdict)
@@ -92,6 +97,17 @@ def _explain(trouble: Trouble) -> Iterator[str]:
     for gap in trouble.gaps:
         count = "" if gap.results == 1 else f"{gap.results:,} "
         yield f"**{model}**: {count}unscored: {escape_markdown(gap.reason)}"
+
+
+def _changes(changes: Changes) -> Iterator[str]:
+    yield "## Since the earlier run\n\n"
+    yield f"{escape_markdown(changes.source)}\n\n"
+    for comparison in changes.comparisons:
+        text = escape_markdown(comparison.text)
+        yield f"- {f'**{text}**' if comparison.regression else text}\n"
+        yield from (f"  - {escape_markdown(line)}\n" for line in change_lines(comparison))
+    yield from (f"- {escape_markdown(remark)}\n" for remark in changes.remarks)
+    yield "\n"
 
 
 def _praise(summary: Summary) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmbench.diagnosis import diagnose_all
+from pytest_llmbench.reports.baseline import Baseline, Changes, find_changes
 from pytest_llmbench.reports.comparisons import Comparison, compare_models
 from pytest_llmbench.reports.heat_map import HeatMap, build_heat_map
 from pytest_llmbench.reports.run import Run
@@ -50,10 +51,15 @@ class Summary:
     cost_front: Front
     verdict: tuple[str, ...]
     """Sentences for a person who must choose."""
+    changes: Changes | None = None
+    """Since an earlier run; None when there is none to compare with."""
 
 
-def summarize(run: Run) -> Summary:
-    """Roll a run up. Pure; takes time in proportion to the number of results."""
+def summarize(run: Run, baseline: Baseline | None = None) -> Summary:
+    """Roll a run up, and set it beside an earlier one.
+
+    Pure; takes time in proportion to the number of results.
+    """
     local = frozenset(label for label, model in run.models.items() if model.kind == "local")
     run = replace(run, results=diagnose_all(run.results, local))
     by_model: dict[str, list[Result]] = {label: [] for label in run.models}
@@ -76,6 +82,7 @@ def summarize(run: Run) -> Summary:
         time_front=find_front(scoreboard, kinds, ("score", "time")),
         cost_front=find_front(scoreboard, kinds, ("score", "cost")),
         verdict=reach_verdict(scoreboard, kinds, comparisons, front),
+        changes=None if baseline is None else find_changes(baseline, run),
     )
 
 

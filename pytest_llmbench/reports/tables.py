@@ -122,6 +122,19 @@ def speed_table(summary: Summary) -> Table:
     return _fill("Where the time went", figures, summary.scoreboard, (("", note),))
 
 
+def working_program_table(summary: Summary) -> Table:
+    """What one program that works is expected to take."""
+    figures = [
+        _model_figure(),
+        _Figure(Column("pass@1"), lambda each: Cell(_pass_at_1(each))),
+        _Figure(Column("Time"), lambda each: Cell(show_seconds(each.working_program.time_s))),
+        _Figure(Column("Tokens"), lambda each: Cell(show_count(each.working_program.tokens))),
+        _Figure(Column("Cost"), lambda each: Cell(show_cost(each.working_program.cost_usd))),
+    ]
+    note = "The mean of an answer divided by the share of answers that reach the threshold."
+    return _fill("A working program", figures, summary.scoreboard, (("", note),))
+
+
 def code_table(summary: Summary) -> Table:
     """How much code the models wrote."""
     figures = [

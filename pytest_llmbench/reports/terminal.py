@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pytest_llmbench.reports.baseline import Changes, change_lines
 from pytest_llmbench.reports.figures import show_score
 from pytest_llmbench.reports.safe_text import (
     cut_end,
@@ -16,7 +17,14 @@ from pytest_llmbench.reports.safe_text import (
     wrap,
 )
 from pytest_llmbench.reports.summary import Summary
-from pytest_llmbench.reports.tables import Cell, Column, Table, performance_table, quality_table
+from pytest_llmbench.reports.tables import (
+    Cell,
+    Column,
+    Table,
+    performance_table,
+    quality_table,
+    working_program_table,
+)
 from pytest_llmbench.reports.troubles import Gap, Trouble
 from pytest_llmbench.results import Check, Result
 
@@ -54,7 +62,11 @@ def terminal_lines(
         yield from ("", paint("Verdict", "bold"))
         for sentence in summary.verdict:
             yield from _wrap(one_line(sentence), width, indent="  ")
+    if summary.changes is not None:
+        yield from _change_lines(summary.changes, width, paint)
     if verbosity > 0:
+        yield ""
+        yield from _table_lines(working_program_table(summary), width, paint)
         yield from _check_lines(summary.run.results, width, paint)
     if written:
         yield from ("", paint("Reports", "bold"), *(f"  {one_line(path)}" for path in written))
@@ -204,6 +216,18 @@ def _explain(trouble: Trouble) -> Iterator[str]:
 def _explain_gap(gap: Gap) -> str:
     count = "" if gap.results == 1 else f"{gap.results:,} "
     return f"{count}unscored: {one_line(gap.reason[:_MESSAGE_CHARS])}"
+
+
+def _change_lines(changes: Changes, width: int, paint: Paint) -> Iterator[str]:
+    yield from ("", paint("Since the earlier run", "bold"))
+    yield f"  {one_line(changes.source)}"
+    for comparison in changes.comparisons:
+        text = one_line(comparison.text)
+        yield from _wrap(f"! {text}" if comparison.regression else text, width, indent="  ")
+        for line in change_lines(comparison):
+            yield from _wrap(one_line(line), width, indent="      ", first="    ")
+    for remark in changes.remarks:
+        yield from _wrap(one_line(remark), width, indent="  ")
 
 
 def _check_lines(results: Iterable[Result], width: int, paint: Paint) -> Iterator[str]:
