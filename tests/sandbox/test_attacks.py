@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -31,7 +24,6 @@ TINY_LIMITS = Limits(
     output_bytes=16 * KIB,
 )
 """What the positive controls go a little beyond: they run with no sandbox."""
-ORDINARY_USER = 65534
 
 
 def started(sandbox: Sandbox) -> Iterator[Sandbox]:
@@ -112,85 +104,3 @@ class TestPositiveControl:
         except NoPlaceError as error:
             pytest.skip(str(error))
         assert harm is not None
-
-
-@pytest.fixture
-def places_of_an_ordinary_user() -> Iterator[dict[str, str]]:
-    """A HOME and a runtime folder that belong to a user without rights."""
-    places = {}
-    for name, parent in (("HOME", "/var/tmp"), ("XDG_RUNTIME_DIR", "/run")):
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix="llmbench-user-"))
-        os.chown(folder, ORDINARY_USER, ORDINARY_USER)
-        places[name] = str(folder)
-    yield places
-    for place in places.values():
-        shutil.rmtree(place)
-
-
-def find_interpreter_for_all(environment: dict[str, str]) -> str | None:
-    """An interpreter of this version, with pytest, that an ordinary user may start."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for candidate in (
-        sys.executable,
-        f"/usr/bin/python{version}",
-        f"/usr/local/bin/python{version}",
-    ):
-        try:
-            tried = subprocess.run(
-                [candidate, "-c", "import pytest, sys; print('%d.%d' % sys.version_info[:2])"],
-                env=environment,
-                user=ORDINARY_USER,
-                group=ORDINARY_USER,
-                extra_groups=[],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except OSError:
-            continue
-        if tried.stdout == f"{version}\n":
-            return candidate
-    return None
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="the tests above already ran as an ordinary user")
-def test_all_of_it_holds_for_an_ordinary_user(
-    places_of_an_ordinary_user: dict[str, str],
-) -> None:
-    """The classes above, once more, by a user without rights."""
-    root = Path(__file__).parents[2]
-    packages = Path(pytest.__file__).parents[1]
-    environment = {
-        **places_of_an_ordinary_user,
-        "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": f"{root}:{packages}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    interpreter = find_interpreter_for_all(environment)
-    if interpreter is None:
-        pytest.skip("no interpreter of this version, with pytest, is open to an ordinary user")
-    done = subprocess.run(
-        [
-            interpreter,
-            "-m",
-            "pytest",
-            __file__,
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:llmbench",
-        ],
-        cwd=root,
-        env=environment,
-        user=ORDINARY_USER,
-        group=ORDINARY_USER,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed[1]) >= 2 * len(ATTACKS), done.stdout  # the control, and one sandbox or more

@@ -21,16 +21,22 @@ exec {bwrap} "$@"
 """
 
 
-@pytest.fixture
-def box() -> Iterator[Box]:
+@pytest.fixture(scope="module")
+def bubblewrap() -> Iterator[Bubblewrap]:
+    """The installed one; skipped, with its own reason, where it cannot start."""
     sandbox = Bubblewrap()
     obstacle = sandbox.find_obstacle()
     if obstacle is not None:
         pytest.skip(obstacle)
-    opened = sandbox.open_box(Limits())
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def box(bubblewrap: Bubblewrap) -> Iterator[Box]:
+    opened = bubblewrap.open_box(Limits())
     yield opened
     opened.close()
-    sandbox.close()
 
 
 def wrap(folder: Path, text: str) -> str:
@@ -45,7 +51,7 @@ def shell(box: Box, script: str) -> str:
     return result.stdout + result.stderr
 
 
-@pytest.mark.usefixtures("box")
+@pytest.mark.usefixtures("bubblewrap")
 @pytest.mark.parametrize(
     "refused", ["--disable-userns", "--disable-userns|--size"], ids=["before 0.8", "before 0.7"]
 )

@@ -87,18 +87,21 @@ class TestSuiteNoticesFaults:
     )
     def test_broken_sandbox_fails(
         self,
-        sandbox: Sandbox,
+        one_sandbox: Sandbox,
         tmp_path: Path,
         fault: type[broken.BoxAround | broken.SandboxAround],
         check: str,
         arguments: dict[str, object],
     ) -> None:
-        """The check holds for the sandbox inside, and not for the broken one round it."""
+        """The check holds for the sandbox inside, and not for the broken one round it.
+
+        The faults are put round a sandbox, so that one of ours shows them as well as the other.
+        """
         (tmp_path / "sound").mkdir()
         (tmp_path / "broken").mkdir()
-        check_with(broken.SandboxAround(sandbox), check, tmp_path / "sound", **arguments)
+        check_with(broken.SandboxAround(one_sandbox), check, tmp_path / "sound", **arguments)
         with pytest.raises((AssertionError, pytest.fail.Exception)):
-            check_with(around(sandbox, fault), check, tmp_path / "broken", **arguments)
+            check_with(around(one_sandbox, fault), check, tmp_path / "broken", **arguments)
 
 
 def shows_folder(sandbox: Sandbox, ground: Ground) -> Sandbox:

@@ -147,7 +147,7 @@ print(len(secrets.token_bytes(8)), time.tzname[0], len(str(uuid.uuid4())))
     ),
     "large allocations in turn": (
         """
-for _ in range(20):
+for _ in range(8):  # more than a box has, one after the other
     held = bytearray(100 << 20)
     del held
 print("done")

@@ -17,7 +17,7 @@ from pytest_llmbench.sandbox.protocol import MIB, Limits, ProgramResult, Sandbox
 pytestmark = pytest.mark.skipif(landlock_abi() == 0, reason="this kernel has no Landlock")
 
 
-@pytest.fixture(params=range(1, 8))
+@pytest.fixture(scope="module", params=range(1, 8))
 def any_landlock(request: pytest.FixtureRequest) -> Iterator[Landlock]:
     """Landlock as each version of the kernel gives it."""
     if request.param > landlock_abi():
@@ -27,7 +27,7 @@ def any_landlock(request: pytest.FixtureRequest) -> Iterator[Landlock]:
     sandbox.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def landlock() -> Iterator[Landlock]:
     sandbox = Landlock()
     yield sandbox

@@ -11,7 +11,8 @@ from pathlib import Path
 from pytest_llmbench.sandbox.environment import base_interpreter, clean_environment
 from pytest_llmbench.sandbox.protocol import Limits, Sandbox
 
-ROUNDS = 25
+ROUNDS = 15
+SOLUTIONS = 3
 QUIET_START_S = 0.014
 """What the interpreter's start takes on the quiet machine that the targets are meant for."""
 SLACK = 3
@@ -74,7 +75,7 @@ def test_one_solution(sandbox: Sandbox, tmp_path: Path) -> None:
 
     solve()
     boxed_s, plain_s = [], []
-    for _ in range(5):
+    for _ in range(SOLUTIONS):
         boxed_s.append(timed(solve))
         plain_s.append(timed(solve_plainly) / 7)
     differences = [boxed - 7 * plain for boxed, plain in zip(boxed_s, plain_s, strict=True)]
