@@ -107,8 +107,9 @@ _ESCAPE = re.compile(r"\\(?:[4-7][0-7]{2}|.)", re.DOTALL)
 _KNOWN_ESCAPES = frozenset("\n\\'\"abfnrtv01234567xNuU")
 _BYTES_ESCAPE = re.compile(r"(?<![\w\\])([bB]'[^'\n]*'|[bB]\"[^\"\n]*\")")
 _GLUED_KEYWORD = re.compile(
-    r"(?<![\w.])(\d[\d_]*+(?:\.[\d_]*+)?(?:[eE][+-]?\d++)?[jJ]?)"
-    r"(?=(?:and|else|for|if|in|is|not|or)\b)"
+    r"(?<!\w)(0[xX][\da-fA-F_]*+|0[bB][01_]*+|0[oO][0-7_]*+"
+    r"|\.?\d[\d_]*+(?:\.[\d_]*+)?(?:[eE][+-]?\d++)?[jJ]?)"
+    r"(?=and|else|for|if|in|is|not|or)"
 )
 
 
@@ -116,9 +117,12 @@ def _without_causes_of_warnings(text: str) -> str:
     if "\\" in text:
         text = _BYTES_ESCAPE.sub(lambda m: _UNICODE_ESCAPE.sub(r"\\\\\1", m[0]), text)
         text = _ESCAPE.sub(_respell_escape, text)
+    if "finally" in text:
+        text = _JUMP.sub(lambda m: m[1] + ("yield" if m[2] == "return" else "pass"), text)
     return _GLUED_KEYWORD.sub(r"\1 ", text)
 
 
+_JUMP = re.compile(r"(^[ \t]*|[:;][ \t]*)(return|break|continue)\b", re.MULTILINE)
 _UNICODE_ESCAPE = re.compile(r"(?<!\\)\\([NuU])")
 
 
