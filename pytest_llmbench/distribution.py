@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 Entry = TypeVar("Entry")
-RANK = {"offline": 0, "cloud": 1, "local": 2}
 
 
 def order_by_lane(
@@ -27,14 +26,15 @@ def order_by_lane(
     """Tests in the order in which their answers will be there.
 
     Each model's tests stand together, in the order that they had, so that a local server loads
-    each model once. Answers that are there already come first, then clouds, which answer several
-    at a time. Of several local servers each gives its share in turn, since they work at once.
+    each model once. Answers that are there already come first, then servers that answer several
+    questions at a time: they are done while the others work. Of several servers each gives its
+    share in turn, since they work at once.
     """
     place = {model.label: number for number, model in enumerate(models)}
     lanes: dict[tuple[int, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         endpoint = find_endpoint(find_model(entry))
-        rank = RANK[endpoint.kind]
+        rank = 0 if endpoint.kind == "offline" else 1 if endpoint.concurrency > 1 else 2
         lanes[rank, endpoint.address if endpoint.kind != "offline" else ""].append(entry)
     for lane in lanes.values():
         lane.sort(key=lambda entry: place[find_model(entry).label])

@@ -15,6 +15,7 @@ it again.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 import threading
@@ -47,6 +48,9 @@ class Attention:
             if self._may_freeze and self._modules_seen != len(sys.modules):
                 self._modules_seen = len(sys.modules)
                 gc.freeze()
+                # At the end, the interpreter would look through all modules once more: 0.7 s.
+                atexit.unregister(gc.freeze)
+                atexit.register(gc.freeze)
 
     def __exit__(self, *exc_info: object) -> None:
         with self._lock:

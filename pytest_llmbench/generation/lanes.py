@@ -81,7 +81,8 @@ class Lanes:
         new = {job.key: job for job in jobs if job.key not in self._pending}
         if new:
             self._answerer.expect(list(new.values()))
-        for job in new.values():
+        # Lanes that ask one question at a time take longest: nothing holds up their first one.
+        for job in sorted(new.values(), key=lambda job: self._find_endpoint(job.model).concurrency):
             pending = Pending(job, Future(), Progress())
             self._pending[job.key] = pending
             if self._called_off:
@@ -98,6 +99,10 @@ class Lanes:
         """The answer that is made for this job; begun now unless it was before."""
         self.start([job])
         return self._pending[job.key]
+
+    def forget(self, job: Job) -> None:
+        """Let an answer go that nobody will ask for again."""
+        self._pending.pop(job.key, None)
 
     def end_stuck(self, pending: Pending, longest_s: float) -> None:
         """Give a lane up in which a stage of an answer lasts longer than any can.
