@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmbench.diagnosis import diagnose_all
+from pytest_llmbench.providers.protocol import Kind
 from pytest_llmbench.reports.baseline import Baseline, Changes, find_changes
 from pytest_llmbench.reports.comparisons import Comparison, compare_models
 from pytest_llmbench.reports.heat_map import HeatMap, build_heat_map
@@ -28,7 +29,9 @@ class Totals:
     generating_s: float
     """Over the answers whose end was seen; no waiting between attempts."""
     cost_usd: float | None
-    """None when no price is known."""
+    """Over the answers whose cost is known; None when it is known of none."""
+    uncosted: int
+    """Answers of models in the cloud whose cost is not known: `cost_usd` is without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def summarize(run: Run, baseline: Baseline | None = None) -> Summary:
         scoreboard=scoreboard,
         comparisons=comparisons,
         categories=_categories(run),
-        totals=_add_up(run.results),
+        totals=_add_up(run.results, kinds),
         troubles=find_troubles({each.model: by_model[each.model] for each in scoreboard}),
         heat_map=build_heat_map(run.results, [each.model for each in scoreboard]),
         front=front,
@@ -86,7 +89,7 @@ def summarize(run: Run, baseline: Baseline | None = None) -> Summary:
     )
 
 
-def _add_up(results: Sequence[Result]) -> Totals:
+def _add_up(results: Sequence[Result], kinds: Mapping[str, Kind]) -> Totals:
     generations = [generation for each in results for generation in each.generations]
     costs_usd = [each.cost_usd for each in generations if each.cost_usd is not None]
     return Totals(
@@ -95,6 +98,12 @@ def _add_up(results: Sequence[Result]) -> Totals:
         output_tokens=sum(each.output_tokens or 0 for each in generations),
         generating_s=math.fsum(each.total_s or 0.0 for each in generations),
         cost_usd=math.fsum(costs_usd) if costs_usd else None,
+        uncosted=sum(
+            generation.cost_usd is None
+            for each in results
+            if kinds.get(each.model) == "cloud"
+            for generation in each.generations
+        ),
     )
 
 

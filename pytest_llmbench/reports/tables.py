@@ -17,7 +17,7 @@ from pytest_llmbench.reports.figures import (
     show_share,
 )
 from pytest_llmbench.reports.standings import Standing, Tally
-from pytest_llmbench.reports.summary import Summary
+from pytest_llmbench.reports.summary import Summary, Totals
 
 _METHOD_MARKS = {"e2e": "*", "visible": "†", "mixed": "‡"}
 _CUT_MARK = "§"
@@ -166,10 +166,17 @@ def glance_table(summary: Summary) -> Table:
         ("Scored results", f"{totals.scored:,} of {totals.results:,}"),
         ("Tokens generated", show_count(totals.output_tokens)),
         ("Time spent generating", show_seconds(totals.generating_s)),
-        ("Cost", show_cost(totals.cost_usd)),
+        ("Cost", _show_whole_cost(totals)),
     ]
     columns = (Column("Figure", "left"), Column("Value"))
     return Table("At a glance", columns, tuple((Cell(name), Cell(value)) for name, value in rows))
+
+
+def _show_whole_cost(totals: Totals) -> str:
+    cost = show_cost(totals.cost_usd)
+    if totals.cost_usd is None or not totals.uncosted:
+        return cost
+    return f"{cost}, and {totals.uncosted:,} of unknown cost"
 
 
 def _phase_cell(standing: Standing, name: str) -> Cell:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from pytest_llmbench.reports.run import ModelRecord
 from pytest_llmbench.reports.standings import Standing, Tally
 from pytest_llmbench.reports.summary import summarize
+from pytest_llmbench.reports.tables import glance_table
 from pytest_llmbench.results import Result
 from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
@@ -129,3 +131,22 @@ def test_all_pairs_of_a_few_models_and_some_pairs_of_many() -> None:
         return len(summarize(make_run(*results)).comparisons)
 
     assert (count(1), count(12), count(13)) == (0, 66, 12 + 11)
+
+
+def test_the_whole_cost_tells_how_many_paid_answers_it_is_without() -> None:
+    """A server at home is paid by nobody; what a cloud charged may not be known."""
+    run = make_run(
+        make_result("home"),
+        make_result("cloud", generation=make_generation(cost_usd=0.25)),
+        make_result("cloud", generation=make_generation(cost_usd=0.5), sample=1),
+        make_result("cloud", sample=2),
+        make_unscored("cloud", sample=3),
+        models={
+            "home": ModelRecord(spec="ollama/home", provider="ollama", kind="local"),
+            "cloud": ModelRecord(spec="x/cloud", provider="x", kind="cloud"),
+        },
+    )
+    summary = summarize(run)
+    assert (summary.totals.cost_usd, summary.totals.uncosted) == (0.75, 1)
+    shown = {row[0].text: row[1].text for row in glance_table(summary).rows}
+    assert shown["Cost"] == "$0.7500, and 1 of unknown cost"
