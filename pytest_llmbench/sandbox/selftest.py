@@ -21,15 +21,18 @@ _DECOY_S = "60"
 _HONEST_CODE = 3
 
 _HONEST = """
-import os, pathlib, sqlite3, subprocess, sys, tempfile
+import pathlib, sqlite3, sys
 for folder in (pathlib.Path.cwd(), pathlib.Path.home()):
     with sqlite3.connect(folder / "notes.db") as database:
         database.execute("create table if not exists note (text)")
         database.execute("insert into note values ('kept')")
         rows = database.execute("select count(*) from note").fetchone()[0]
-tempfile.TemporaryFile().close()
-child = subprocess.run([sys.executable, "-c", "print('child')"], capture_output=True, text=True)
-print(rows, child.stdout.strip(), sys.stdin.read(), "\u00e9")
+if rows == 1:
+    import subprocess, tempfile
+    tempfile.TemporaryFile().close()
+    show = [sys.executable, "-c", "print('child')"]
+    print(subprocess.run(show, capture_output=True, text=True).stdout.strip(), end=" ")
+print(rows, sys.stdin.read(), "\u00e9")
 sys.exit(int(sys.argv[1]))
 """
 
@@ -83,10 +86,9 @@ def find_leak(sandbox: Sandbox) -> str | None:
 def find_hindrance(sandbox: Sandbox, box: Box) -> str | None:
     """What keeps an honest program from running twice in a box; None for nothing."""
     box.write_files({"honest.py": _HONEST.encode()})
-    for count in (1, 2):
+    for expected in ("child 1 input \u00e9", "2 input \u00e9"):
         command = [sandbox.python(), "honest.py", str(_HONEST_CODE)]
         result = box.run(command, stdin=b"input")
-        expected = f"{count} child input \u00e9"
         if result.returncode != _HONEST_CODE or result.stdout.strip() != expected:
             return f"an honest program does not run in it: {_describe(result)}"
     return None
@@ -96,7 +98,7 @@ def _find_escape(sandbox: Sandbox, box: Box) -> str | None:
     done = secrets.token_hex(8)
     with _bait() as bait:
         box.write_files({"hostile.py": _HOSTILE.encode()})
-        command = [sandbox.python(), "hostile.py", *bait.arguments, done]
+        command = [sandbox.python(), "-I", "-S", "hostile.py", *bait.arguments, done]
         result = box.run(command)
         if done not in result.stdout:
             return f"the hostile self-test did not come to its end: {_describe(result)}"
