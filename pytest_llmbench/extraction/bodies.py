@@ -245,7 +245,7 @@ def _drop_language_line(body: list[str], language: str | None) -> tuple[list[str
     index = next((number for number, line in enumerate(body) if line.strip()), None)
     if index is None or index + 1 == len(body):
         return body, language
-    word = body[index].strip().lower().removesuffix(":")
+    word = body[index].strip().lower().removesuffix(":").strip("[]")
     if word not in NAMED_ON_A_LINE:
         return body, language
     named = language_of_tag(word)

@@ -143,7 +143,7 @@ def test_f6_quote_marks_are_stripped() -> None:
     assert main_of(answer) == "def add(a, b):\n\n    return a + b\n"
 
 
-@pytest.mark.parametrize("word", ["python", "Python", "python3", "Python:"])
+@pytest.mark.parametrize("word", ["python", "Python", "python3", "Python:", "[PYTHON]"])
 def test_f7_a_first_line_that_only_names_the_language_is_dropped(word: str) -> None:
     assert main_of(f"```\n{word}\n{CODE}```\n") == CODE
 

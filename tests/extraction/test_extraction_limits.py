@@ -189,7 +189,8 @@ def test_a_large_honest_program_is_read_whole() -> None:
 
 
 WARNING_CODE = (
-    "import re\n\nONE = 1if re else 0x1f if .5else 1.or 0b1and 2\nPATTERN = re.compile('\\d+\\.\\w')\n"
+    "import re\n\nONE = 1if re else 0x1f if .5else 1.or 0b1and 2\n"
+    "PATTERN = re.compile('\\d+\\.\\w')\n"
     "PATH = b'\\N \\u'\nOCTAL = '\\777'\nSAME = 1 is 1\n"
     "\n\ndef leave(x):\n    while x:\n        try:\n            break\n        finally:\n"
     "            if x: continue\n            return x, *x\n"
