@@ -104,6 +104,8 @@ class ModelPlan:
     """Answers that would be asked for."""
     ready: int
     """Answers that are there already: recordings, and what offline models hold."""
+    attempts: int = 1
+    """The most answers to one question; more than one when failed checks are told."""
     missing: tuple[str, ...] = ()
     """What stands in the way, with the remedy: one line for a person each."""
     facts: Facts = field(default_factory=Facts)
@@ -184,6 +186,7 @@ class Planner:
             endpoint,
             to_ask=len(to_ask),
             ready=ready,
+            attempts=self._attempts,
             missing=(*missing, *unreadable),
             facts=facts,
             memory=self._weigh(endpoint, facts),

@@ -64,7 +64,8 @@ def _describe(plan: ModelPlan, timeout_s: float) -> Iterator[tuple[str, str]]:
         yield "MISSING", missing
     if plan.endpoint.kind != "offline":
         yield from _describe_model(plan)
-        yield "answers", f"{plan.to_ask:,} to ask for, {plan.ready:,} from recordings"
+        attempts = f", up to {plan.attempts:,} attempts at each" if plan.attempts > 1 else ""
+        yield "answers", f"{plan.to_ask:,} to ask for{attempts}; {plan.ready:,} from recordings"
         if plan.to_ask:
             yield from _describe_expected(plan, plan.expected, timeout_s)
 

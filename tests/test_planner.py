@@ -179,6 +179,7 @@ def test_further_attempts_count_in_what_it_can_cost() -> None:
     plan = make_plan(Facts(), model=CLOUD_MODEL, endpoint=CLOUD, own=own, attempts=3)
     assert plan.expected.cost_usd.about == pytest.approx(3 * 2_000 * 100 / 1e6)
     assert plan.expected.cost_usd.at_most == pytest.approx(9 * 8_192 * 100 / 1e6)
+    assert part(plan, "answers") == "3 to ask for, up to 3 attempts at each; 0 from recordings"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_plan_asks_runs_and_writes_nothing(echo: pytest.Pytester, run_bench: R
             "counting/a = counting/a",
             "  server    a.invalid (cloud), reachable",
             "  key       not told",
-            "  answers   4 to ask for, 0 from recordings",
+            "  answers   4 to ask for; 0 from recordings",
             "  cost      about $4.00, at most $4.00 (estimate; prices:",
             "counting/new = counting/new",
             "  cost      not known; give its price in [[]tool.llmbench.prices[]]",
@@ -68,7 +68,7 @@ def test_a_plan_counts_what_recordings_hold(echo: pytest.Pytester) -> None:
     model = "--llm-models=counting/a"
     echo.runpytest_inprocess(model, "-k", "t0")
     result = echo.runpytest_inprocess(model, "--llm-plan", "--llm-record-mode=new_episodes")
-    result.stdout.fnmatch_lines(["  answers   2 to ask for, 1 from recordings"])
+    result.stdout.fnmatch_lines(["  answers   2 to ask for; 1 from recordings"])
     missing = echo.runpytest_inprocess(model, "--llm-plan", "--llm-record-mode=none")
     assert missing.ret == pytest.ExitCode.USAGE_ERROR
     missing.stdout.fnmatch_lines(
