@@ -106,6 +106,8 @@ class Bench:
         )
         self._lanes = Lanes(self.library, self.endpoint, clock)
         self._live_line = LiveLine(config, clock)
+        self._asks = settings.record_mode != "none"
+        self._asked_ahead: set[str] = set()
         self._sandbox: Sandbox | None = None
         self._mistake: str | None = None
         self._plan: list[tuple[str, tuple[str, str, str, int]]] = []
@@ -217,7 +219,7 @@ class Bench:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Ask ahead for every answer that the session will need."""
-        if not self.config.option.collectonly and not _is_worker(self.config):
+        if not self.config.option.collectonly and self._asks and not _is_worker(self.config):
             self._lanes.start(work.job for work in _works_of(session))
         try:
             return (yield)
@@ -229,15 +231,22 @@ class Bench:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Under xdist, ask ahead for all items of this endpoint: they all run on this worker."""
         work = find_work(item)
-        if work is not None and _is_worker(self.config):
-            endpoint = self.endpoint(work.binding.case.model)
-            self._lanes.start(
-                other.job
-                for other in _works_of(item.session)
-                if self.endpoint(other.binding.case.model) == endpoint
-                and (endpoint.kind != "offline" or other is work)
-            )
-        return (yield)
+        if work is not None and self._asks and _is_worker(self.config):
+            self._ask_ahead(item.session, self.endpoint(work.binding.case.model))
+        try:
+            return (yield)
+        finally:
+            if work is not None:
+                item.stash[WORK].put_away()
+
+    def _ask_ahead(self, session: pytest.Session, endpoint: Endpoint) -> None:
+        if endpoint.kind == "offline" or endpoint.address in self._asked_ahead:
+            return
+        self._asked_ahead.add(endpoint.address)
+        works = _works_of(session)
+        self._lanes.start(
+            work.job for work in works if self.endpoint(work.binding.case.model) == endpoint
+        )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, None, None]:
@@ -324,7 +333,7 @@ class Bench:
         addresses = {
             model.label: self.endpoint(model).address
             for model in self.models
-            if self.endpoint(model).kind != "offline"
+            if self._asks and self.endpoint(model).kind != "offline"
         }
         return make_scheduling(config, log, addresses)
 

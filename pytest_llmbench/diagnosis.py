@@ -14,7 +14,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from pytest_llmbench.results import Check, Diagnosis, GenerationRecord, ProgramRun, Result
+from pytest_llmbench.results import (
+    Check,
+    Diagnosis,
+    Evidence,
+    GenerationRecord,
+    ProgramRun,
+    Result,
+)
 
 CODES = {
     "truncated": "The token limit cut the answer off.",
@@ -85,12 +92,24 @@ def diagnose_all(results: Sequence[Result], local_models: frozenset[str]) -> tup
     warm_ttft_s = {
         model: median(values) for model, values in ttfts_s.items() if len(values) > MIN_WARM_RESULTS
     }
-    return tuple(
-        result
-        if result.diagnoses
-        else replace(result, diagnoses=diagnose(result, warm_ttft_s.get(result.model)))
-        for result in results
-    )
+    return tuple(_complete(result, warm_ttft_s.get(result.model)) for result in results)
+
+
+def _complete(result: Result, warm_ttft_s: float | None) -> Result:
+    if not result.diagnoses:
+        return replace(result, diagnoses=diagnose(result, warm_ttft_s))
+    cold = None
+    if result.generation is not None and "cold-start" not in {
+        each.code for each in result.diagnoses
+    }:
+        cold = _find_cold_start(result.generation, warm_ttft_s)
+    return result if cold is None else replace(result, diagnoses=(*result.diagnoses, cold))
+
+
+def lighten(result: Result) -> Result:
+    """The result with its diagnoses, and without the evidence that nothing but they need."""
+    files = Evidence(files=result.evidence.files)
+    return replace(result, diagnoses=diagnose(result), evidence=files)
 
 
 def diagnose(result: Result, warm_ttft_s: float | None = None) -> tuple[Diagnosis, ...]:

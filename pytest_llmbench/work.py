@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from pytest_llmbench.diagnosis import lighten
 from pytest_llmbench.extraction import Extraction, extract_files
 from pytest_llmbench.follow_up import ask_for_more, ask_to_correct
 from pytest_llmbench.generation.ask import CalledOff, GenerationFailed
@@ -223,7 +224,7 @@ class Work:
         if score is None:
             return self.write_unscored("the test has no checks", "suite")
         result = self._write()
-        return replace(
+        scored = replace(
             result,
             status="scored",
             reason=None,
@@ -232,12 +233,26 @@ class Work:
             attempt_scores=(*result.attempt_scores, score),
             categories=score_categories(self.binding.task.points, self._notebook.checks),
         )
+        return scored if self._shows_evidence else lighten(scored)
 
     def write_unscored(self, reason: str, fault: Fault) -> Result:
         """The result of a test that could not come to a score."""
         if self._failed is not None:
             reason, fault = str(self._failed), "surroundings"
         return replace(self._write(), reason=reason, fault=fault)
+
+    @property
+    def _shows_evidence(self) -> bool:
+        """Whether a report will show more than figures, or other functions have their say."""
+        reports = self._workshop.settings.reports
+        return self.binding.shared or any(path.suffix.lower() == ".html" for path in reports)
+
+    def put_away(self) -> None:
+        """Let go of all texts: the item is done, and pytest keeps items to the end."""
+        if not self.binding.shared:
+            self._workshop.lanes.forget(self.job)
+        self._generation = self._recording = self._extraction = self._failed = None
+        self._request, self._earlier, self._notebook = None, (), Notebook()
 
     def _write(self) -> Result:
         model, task, prompt, sample = self.binding.key
