@@ -327,7 +327,10 @@ class Bench:
     def pytest_xdist_make_scheduler(
         self, config: pytest.Config, log: Any
     ) -> LoadScopeScheduling | None:
-        """Keep the items of an endpoint together, whatever way of distribution was asked for."""
+        """Keep the items of an endpoint together, whatever way of distribution was asked for.
+
+        Where nothing is asked over a network, the user's way is as good as any.
+        """
         if config.getvalue("dist") == "each":
             return None
         addresses = {
@@ -335,7 +338,7 @@ class Bench:
             for model in self.models
             if self._asks and self.endpoint(model).kind != "offline"
         }
-        return make_scheduling(config, log, addresses)
+        return make_scheduling(config, log, addresses) if addresses else None
 
     def pytest_report_header(self) -> list[str]:
         """Each model with its exact spec, and where programs run."""
