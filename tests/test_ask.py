@@ -80,6 +80,22 @@ def test_each_stamp_is_taken_when_its_piece_comes() -> None:
     assert recording.details == {"digest": "abc"}
 
 
+def test_the_clock_starts_when_the_request_touches_the_network() -> None:
+    """What an SDK computes before that is no part of the model's time."""
+    recording, _ = answer(
+        Script(
+            [
+                (0.7, Connected(None, reused=True, since_s=0.5)),
+                (0.5, VisibleText("hel")),
+                (0.5, VisibleText("lo")),
+                (0.1, End("end", "stop")),
+            ]
+        )
+    )
+    assert recording.timing.ttft_s == pytest.approx(1.0)
+    assert recording.timing.total_s == pytest.approx(1.5)
+
+
 def test_an_empty_answer_has_no_times() -> None:
     recording, _ = answer(Script([(0.5, End("refused", "refusal"))]))
     assert (recording.text, recording.stop_reason) == ("", "refused")

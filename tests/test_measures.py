@@ -203,3 +203,21 @@ def test_the_time_spent_thinking_is_unknown_where_its_start_was_not_seen() -> No
         for recording in (shown, plain, hide_thinking(shown))
     ]
     assert seconds == [pytest.approx(2.0), 0.0, None]
+
+
+def test_pieces_that_came_in_one_go_open_the_window_together() -> None:
+    """A bundle of five events is read within a blink: none of them came after the first."""
+    pieces = tuple(
+        Piece(0.5 + 0.05 * (number // 5) + 0.0002 * (number % 5), "text", 4)
+        for number in range(100)
+    )
+    recording = Recording(
+        text="word" * 100,
+        usage=Usage(output_tokens=100),
+        timing=Timing(ttft_s=0.5, ttfo_s=0.5, total_s=pieces[-1].at_s),
+        pieces=pieces,
+    )
+    rate, _ = measure_rate(recording)
+    assert rate.method == "stream"
+    assert rate.tokens_per_s == pytest.approx(95 / 0.9508)
+    assert rate.chars_per_s == pytest.approx(4 * 95 / 0.9508)
