@@ -38,6 +38,7 @@ from pytest_llmbench.sandbox.protocol import Sandbox, SandboxError
 from pytest_llmbench.settings import Settings
 from pytest_llmbench.solution import MissingAnswer
 from pytest_llmbench.tasks import (
+    FULL_POINTS,
     Binding,
     Case,
     Task,
@@ -184,7 +185,9 @@ class Bench:
             items.clear()
             return
         for item, binding in chosen:
-            item.stash[WORK] = Work(item.nodeid, binding, self.workshop)
+            whole = self.tasks[binding.task.name]
+            task = replace(binding.task, points=whole.points, reference=whole.reference)
+            item.stash[WORK] = Work(item.nodeid, replace(binding, task=task), self.workshop)
         dropped = [item for item in items if CASE in _parameters(item) and WORK not in item.stash]
         if dropped:
             self.config.hook.pytest_deselected(items=dropped)
@@ -214,6 +217,15 @@ class Bench:
             for item, binding in bound
             if binding.case.prompt in binding.task.prompts
             and (everything or binding.case.prompt in wanted)
+        ]
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """A task whose points cannot add up to a full score."""
+        sums = {name: sum(task.points.values()) for name, task in self.tasks.items()}
+        return [
+            f"llmbench: the points of {name} add up to {total:g}, so 100 cannot be reached"
+            for name, total in sums.items()
+            if 0 < total < FULL_POINTS
         ]
 
     @pytest.hookimpl(wrapper=True)
@@ -429,11 +441,11 @@ def _row_marks(definition: pytest.Function) -> list[Mapping[str, Any]]:
             values = values[0] if values else ()
         if isinstance(values, list | tuple):  # an iterator would be used up by looking
             rows.extend(values)
-    marks = [pytest.param(row).marks if not hasattr(row, "marks") else row.marks for row in rows]
+    marked = [row.marks for row in rows if isinstance(row, type(pytest.param()))]
     return [
         getattr(mark, "mark", mark).kwargs
-        for some in marks
-        for mark in some
+        for marks in marked
+        for mark in marks
         if mark.name == "llm_task"
     ]
 

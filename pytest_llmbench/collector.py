@@ -20,7 +20,7 @@ from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary, summarize
 from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.reports.writing import find_face, write_report
-from pytest_llmbench.results import Result
+from pytest_llmbench.results import NO_CHECKS, Result
 from pytest_llmbench.runs import BaselineError, keep_run, read_baseline
 from pytest_llmbench.scoring import score_categories, total_score
 from pytest_llmbench.settings import Settings
@@ -86,15 +86,21 @@ class Collector:
         if not self._plan["items"]:
             return
         self._summary = summarize(self._build_run(), self._baseline)
-        if self._find_regressions():
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif 0 < self._failed_by_surroundings == session.testsfailed:
-            session.exitstatus = SURROUNDINGS_FAILED
+        self._choose_exit_code(session)
         self._keep_run(self._summary)
         self._write_reports(self._summary)
         if self._unwritten:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         self._tell_github()
+
+    def _choose_exit_code(self, session: pytest.Session) -> None:
+        """Tell a regression and an outage by their own codes; an interrupt keeps pytest's."""
+        regression = bool(self._find_regressions())
+        outage = 0 < self._failed_by_surroundings == session.testsfailed
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and outage and not regression:
+            session.exitstatus = SURROUNDINGS_FAILED
+        elif session.exitstatus == pytest.ExitCode.OK and regression:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _write_reports(self, summary: Summary) -> None:
         for path in self._bench.settings.reports:
@@ -186,7 +192,9 @@ class Collector:
         return Run(
             environment=self._describe_environment(),
             models={
-                model.label: self._describe_model(model, results) for model in self._bench.models
+                model.label: self._describe_model(model, results)
+                for model in self._bench.models
+                if any(result.model == model.label for result in results)
             },
             tasks=tasks,
             results=results,
@@ -201,9 +209,10 @@ class Collector:
         ]
         known: dict[str, Any] = {}
         for generation in generations:
-            known.setdefault("served_model", generation.served_model)
-            for name in ("digest", "quantization", "context_length"):
-                known.setdefault(name, generation.details.get(name))
+            facts = {"served_model": generation.served_model, **generation.details}
+            for name in ("served_model", "digest", "quantization", "context_length"):
+                if facts.get(name) is not None:
+                    known.setdefault(name, facts[name])
         return ModelRecord(
             spec=model.spec,
             provider=model.provider,
@@ -243,15 +252,16 @@ def join_parts(
     blank = Result(nodeids[0], model, task, prompt, sample, "unscored", None, None, None)
     if not parts:
         return replace(blank, nodeids=tuple(nodeids), reason="it did not run", fault="not-run")
+    last = {part.nodeid: part for part in parts}  # an item that was run again counts once
+    parts = [last[nodeid] for nodeid in nodeids if nodeid in last]
     whole = replace(
-        parts[0],
+        next((part for part in parts if part.files), parts[0]),
         nodeid=nodeids[0],
         nodeids=tuple(nodeids),
         checks=tuple(check for part in parts for check in part.checks),
-        evidence=replace(
-            parts[0].evidence, runs=tuple(run for part in parts for run in part.evidence.runs)
-        ),
     )
+    runs = tuple(run for part in parts for run in part.evidence.runs)
+    whole = replace(whole, evidence=replace(whole.evidence, runs=runs))
     unscored = next((part for part in parts if part.status == "unscored"), None)
     if unscored is not None:
         return replace(
@@ -261,6 +271,8 @@ def join_parts(
     if missing:
         reason = f"{missing[0]} did not run"
         return replace(whole, status="unscored", reason=reason, fault="not-run", score=None)
+    if not whole.checks and not points:
+        return replace(whole, status="unscored", reason=NO_CHECKS, fault="suite", score=None)
     categories = score_categories(points, whole.checks)
     score = total_score(categories)
     attempt_scores = (*parts[0].attempt_scores[:-1], score)

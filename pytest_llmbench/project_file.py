@@ -54,7 +54,8 @@ def _read_own_table(file: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file.name} cannot be read: {error}") from None
-    own = table.get("tool", {}).get("llmbench", {})
+    tools = table.get("tool", {})
+    own = tools.get("llmbench", {}) if isinstance(tools, dict) else None
     if file.name == "llmbench.toml" and not own:
         own = table
     if not isinstance(own, dict):

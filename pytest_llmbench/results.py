@@ -8,6 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 from pytest_llmbench.generation.result import Generation
 
+NO_CHECKS = "the test has no checks"
+"""Why an answer that nothing was asked of has no score."""
+
 Fault: TypeAlias = Literal["surroundings", "suite", "skipped", "not-run"]
 
 
@@ -237,9 +240,16 @@ def _known(record: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name in names}
 
 
+def replace_surrogates(text: str) -> str:
+    """The text with each half of a split character as a question mark, which no encoding takes."""
+    return text.encode(errors="replace").decode()
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return replace_surrogates(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {_plain(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value

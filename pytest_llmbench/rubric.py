@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.given_tests import GivenTestsError
-from pytest_llmbench.results import Check, ProgramRun
+from pytest_llmbench.results import Check, ProgramRun, replace_surrogates
 from pytest_llmbench.sandbox.protocol import SandboxError
 
 if TYPE_CHECKING:
@@ -61,27 +61,29 @@ class Rubric:
             )
         self._notebook.under_way = f"{category}: {name}"
         start_s = self._clock.now()
-        message: str | None = None
+
+        def write_down(message: str | None) -> None:
+            duration_s = self._clock.now() - start_s
+            check = Check(category, name, message is None, message, duration_s)
+            self._notebook.checks.append(check)
+
         try:
             yield
-        except (SandboxError, GivenTestsError) as fault:
-            message = tell_failure(fault)
+        except (SandboxError, GivenTestsError):
             raise  # says nothing about the answer
-        except (Exception, pytest.fail.Exception) as failure:
-            message = tell_failure(failure)
+        except (Exception, SystemExit, pytest.fail.Exception) as failure:
+            write_down(tell_failure(failure))
             if _is_timeout(failure):
                 raise
+        else:
+            write_down(None)
         finally:
             self._notebook.under_way = None
-            duration_s = self._clock.now() - start_s
-            self._notebook.checks.append(
-                Check(category, name, message is None, message, duration_s)
-            )
 
 
 def tell_failure(failure: BaseException) -> str:
     """Why a check failed, in a few lines: an assertion's own words, or the error and its place."""
-    text = str(failure)
+    text = replace_surrogates(str(failure))
     kind = type(failure).__name__
     if isinstance(failure, AssertionError | pytest.fail.Exception) and text:
         return _shorten(text)

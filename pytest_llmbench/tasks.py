@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_llmbench.extraction.paths import UnsafePathError, safe_path
 from pytest_llmbench.models import Model, ModelSpecError, checked_label
 from pytest_llmbench.sandbox.protocol import Limits
 
@@ -118,7 +119,7 @@ def read_task(marks: Sequence[Mapping[str, Any]], *, function: str, folder: Path
             given.pop("prompts", None)
         given.update(keywords)
     _refuse_unknown(given)
-    entry = _text(given, "entry", DEFAULT_ENTRY)
+    entry = _read_entry(given)
     return Task(
         name=_read_name(given, function),
         prompts=_read_prompts(given),
@@ -155,9 +156,26 @@ def join_tasks(tasks: Sequence[tuple[str, Task]]) -> dict[str, Task]:
                     f"{place} gives {category!r} {worth:g} points, "
                     f"{first_place} {first.points[category]:g}; say it once"
                 )
+        if bool(first.points) != bool(task.points):
+            raise TaskError(
+                f"{place} and {first_place} judge the task {task.name!r}, one with points= and one "
+                "without; give it to both or to none"
+            )
+        if None not in (first.reference, task.reference) and first.reference != task.reference:
+            raise TaskError(
+                f"{place} and {first_place} give the task {task.name!r} two different references"
+            )
         points = {**first.points, **task.points}
-        joined[task.name] = (first_place, replace(first, points=points))
+        _refuse_too_many_points(f"{place} and {first_place}: llm_task(points=…)", points)
+        reference = first.reference if task.reference is None else task.reference
+        joined[task.name] = (first_place, replace(first, points=points, reference=reference))
     return {name: task for name, (_, task) in joined.items()}
+
+
+def _refuse_too_many_points(place: str, points: Mapping[str, float]) -> None:
+    total = sum(points.values())
+    if total > FULL_POINTS + 1e-6:
+        raise TaskError(f"{place}: they add up to {total:g}; a full score is {FULL_POINTS}")
 
 
 def _question(task: Task) -> tuple[Any, ...]:
@@ -170,6 +188,14 @@ def _refuse_unknown(given: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(keyword, KEYWORDS, n=1)
             guess = f"did you mean {near[0]}=?" if near else f"it knows {', '.join(KEYWORDS)}"
             raise TaskError(f"llm_task has no keyword {keyword}=; {guess}")
+
+
+def _read_entry(given: Mapping[str, Any]) -> str:
+    entry = _text(given, "entry", DEFAULT_ENTRY)
+    try:
+        return safe_path(entry)
+    except UnsafePathError as error:
+        raise TaskError(f"llm_task(entry={entry!r}): {error}; expected a relative path") from None
 
 
 def _read_name(given: Mapping[str, Any], function: str) -> str:
@@ -212,9 +238,7 @@ def _read_points(points: Any) -> dict[str, float]:
             )
     if points and not any(points.values()):
         raise TaskError(f"llm_task(points={dict(points)!r}): no category has any points")
-    total = sum(points.values())
-    if total > FULL_POINTS + 1e-6:
-        raise TaskError(f"llm_task(points=…): they add up to {total:g}; a full score is 100")
+    _refuse_too_many_points("llm_task(points=…)", points)
     return {category: float(worth) for category, worth in points.items()}
 
 

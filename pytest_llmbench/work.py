@@ -20,7 +20,7 @@ from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.generation.result import Generation
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import FaultKind
-from pytest_llmbench.results import Evidence, Fault, GenerationRecord, Result
+from pytest_llmbench.results import NO_CHECKS, Evidence, Fault, GenerationRecord, Result
 from pytest_llmbench.rubric import Notebook, Rubric
 from pytest_llmbench.sandbox.protocol import Sandbox
 from pytest_llmbench.scoring import (
@@ -148,6 +148,8 @@ class Work:
         failed = [check for check in self._notebook.checks if not check.passed]
         checked = {check.category for check in self._notebook.checks}
         unchecked = [name for name in self.binding.task.points if name not in checked]
+        if not failed and not unchecked:
+            return None
         return ask_to_correct(request, generation.text, failed, unchecked)
 
     @property
@@ -194,7 +196,7 @@ class Work:
     def judge(self) -> str | None:
         """Why this item failed; None when its own checks reach the threshold."""
         checks, points = self._notebook.checks, self.binding.task.points
-        if not checks and not points:
+        if not checks and (self.binding.shared or not points):
             return None
         if self.binding.shared:
             own = {check.category for check in checks}
@@ -214,7 +216,7 @@ class Work:
     def _score(self) -> float | None:
         """What this answer is worth; None for a test that has no checks or did not end."""
         checks, points = self._notebook.checks, self.binding.task.points
-        if not self.reached_end or not (checks or points):
+        if not self.reached_end or not (checks or points or self.binding.shared):
             return None
         return total_score(score_categories(points, checks))
 
@@ -222,7 +224,7 @@ class Work:
         """The result of a test that came to its end."""
         score = self._score()
         if score is None:
-            return self.write_unscored("the test has no checks", "suite")
+            return self.write_unscored(NO_CHECKS, "suite")
         result = self._write()
         scored = replace(
             result,

@@ -6,6 +6,7 @@ import posixpath
 import re
 
 _MAX_CHARS = 250
+_MAX_PART_BYTES = 255
 _BARE_NAMES = frozenset(
     {"Makefile", "makefile", "GNUmakefile", "Dockerfile", "Containerfile", "Gemfile", "Rakefile"}
     | {"Jenkinsfile", "Procfile", "Pipfile", "Vagrantfile", "Brewfile", "justfile", "Justfile"}
@@ -53,6 +54,8 @@ def safe_path(name: str) -> str:
     path = name.strip().replace("\\", "/")
     if _CONTROL.search(path):
         raise UnsafePathError("it holds a control character")
+    if any(len(part.encode(errors="replace")) > _MAX_PART_BYTES for part in path.split("/")):
+        raise UnsafePathError(f"a part of it has more than {_MAX_PART_BYTES} bytes")
     if len(path) > _MAX_CHARS:
         raise UnsafePathError(f"it has more than {_MAX_CHARS} characters")
     if path.startswith("/"):

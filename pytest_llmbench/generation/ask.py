@@ -94,18 +94,25 @@ def ask(
         try:
             recording = _attempt(session, request, patience, listener, attention)
         except ProviderError as fault:
-            partial = replace(listener.build(request), attempts=attempt, retry_wait_s=waited_s)
+            progress.rate_limited += fault.kind == "rate-limited"
+            partial = _close(listener.build(request), attempt, waited_s, progress)
             wait_s = _choose_wait(fault, attempt, policy)
             if wait_s is None:
                 raise GenerationFailed(_tell_attempts(fault, attempt), partial) from fault
             progress.fault = str(fault)
-            progress.rate_limited += fault.kind == "rate-limited"
             progress.enter("waiting to retry", clock)
             _wait(wait_s, clock, progress)
             waited_s += wait_s
         else:
-            return replace(recording, attempts=attempt, retry_wait_s=waited_s)
+            return _close(recording, attempt, waited_s, progress)
     raise AssertionError("the last attempt either returns or raises")
+
+
+def _close(recording: Recording, attempts: int, waited_s: float, progress: Progress) -> Recording:
+    details = dict(recording.details)
+    if progress.rate_limited:
+        details["rate_limited"] = progress.rate_limited
+    return replace(recording, attempts=attempts, retry_wait_s=waited_s, details=details)
 
 
 def _attempt(

@@ -160,14 +160,13 @@ class _Lane:
         begun_s = [each.since for each in stages if each.stage != "queued"]
         if not begun_s or self._clock.now() - min(begun_s) <= longest_s:
             return
-        self._stuck = GenerationFailed(
-            ProviderError(
-                f"{self._endpoint.address} holds a request for {longest_s:g} s, beyond every "
-                "limit; nothing more is asked there",
-                kind="timeout",
-            ),
-            Recording(text=""),
+        self._give_up(
+            f"{self._endpoint.address} holds a request for {longest_s:g} s, beyond every "
+            "limit; nothing more is asked there"
         )
+
+    def _give_up(self, why: str) -> None:
+        self._stuck = GenerationFailed(ProviderError(why, kind="timeout"), Recording(text=""))
         self._called_off.set()
         waiting, under_way = self._empty()
         for pending in waiting + under_way:
@@ -186,9 +185,12 @@ class _Lane:
         threading.Thread(target=self._work, args=(number,), name=name, daemon=True).start()
 
     def _work(self, number: int) -> None:
-        with self._guard():
-            while (pending := self._take(number)) is not None:
-                self._answer(number, pending)
+        try:
+            with self._guard():
+                while (pending := self._take(number)) is not None:
+                    self._answer(number, pending)
+        except OSError as error:
+            self._give_up(f"{self._endpoint.address} cannot be kept to one run at a time: {error}")
 
     def _guard(self) -> AbstractContextManager[bool]:
         if self._endpoint.kind != "local" or self._endpoint.concurrency > 1:

@@ -159,7 +159,9 @@ class LiveAnswerer:
 
     def close(self) -> None:
         """Drop every connection; streams under way end with an error."""
-        for opened in self._models.values():
+        with self._lock:
+            models = list(self._models.values())
+        for opened in models:
             session = opened.session
             if session is not None and not isinstance(session, Archive):
                 session.close()

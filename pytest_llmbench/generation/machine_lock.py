@@ -17,7 +17,9 @@ NAP_S = 0.2
 
 def lock_path(address: str) -> Path:
     """The lock file of an endpoint; the same for every run of this user on this machine."""
-    folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not os.access(folder, os.W_OK | os.X_OK):  # as under sudo, or in a container
+        folder = tempfile.gettempdir()
     name = hashlib.sha256(address.encode()).hexdigest()[:16]
     return Path(folder) / f"pytest-llmbench-{os.getuid()}-{name}.lock"
 

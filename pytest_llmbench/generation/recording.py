@@ -171,11 +171,23 @@ def _read_pieces(rows: list[Any]) -> tuple[Piece, ...]:
         raise RecordingError(f"`pieces` holds rows of [seconds, channel, chars]: {error}") from None
 
 
+_EXPECTED: Mapping[type, str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number that is not negative",
+    float: "a number that is not negative",
+    dict: "an object",
+    list: "a list",
+}
+
+
 def _optional(data: Mapping[str, Any], key: str, *kinds: type) -> Any:
     value = data.get(key)
     if value is None:
         return None
     right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if right and isinstance(value, int | float):
+        right = 0 <= value < float("inf")
     if not right:
-        raise RecordingError(f"`{key}` is {value!r}, which is no {kinds[0].__name__}")
+        raise RecordingError(f"`{key}` is {value!r}; expected {_EXPECTED[kinds[0]]}")
     return value
