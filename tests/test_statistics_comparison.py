@@ -152,6 +152,54 @@ def test_rounding_is_no_difference() -> None:
     assert not found.different
 
 
+@pytest.mark.parametrize("score", [10.0, 33.3, 100 / 3, 70.1])
+def test_scores_that_differ_by_their_last_bit_are_no_difference(score: float) -> None:
+    """Between models, and among the samples of either; alone and beside scores that vary."""
+    nearly = math.nextafter(score, 200.0)
+    ours, theirs = [score] * 2 + [nearly], [nearly] * 3
+    assert not compare([ours], [theirs]).different
+    assert not compare([[score]], [[nearly]]).different
+    assert not compare([ours, [0.0, 50.0]], [theirs, [0.0, 50.0]]).different
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5])
+def test_weights_that_are_alike_change_nothing(samples: int) -> None:
+    rng = seeded(11)
+    a, b = ([[rng.random() * 100 for _ in range(samples)] for _ in range(8)] for _ in range(2))
+    assert compare_scores(a, b, weights=[0.25] * 8) == compare(a, b)
+
+
+def test_a_task_asked_in_four_ways_weighs_what_one_does() -> None:
+    """100 against 0 in four parts of a task, and the reverse in one whole task: no difference."""
+    a, b = [[100.0] * 3] * 4 + [[0.0] * 3], [[0.0] * 3] * 4 + [[100.0] * 3]
+    there = compare_scores(a, b, weights=[0.25] * 4 + [1.0])
+    back = compare_scores(b, a, weights=[0.25] * 4 + [1.0])
+    assert there is not None
+    assert back is not None
+    assert there.ci is not None
+    assert back.ci is not None
+    assert (there.difference, there.different) == (0.0, False)
+    assert there.ci == pytest.approx((-back.ci[1], -back.ci[0]), abs=1e-3)
+
+
+def test_equal_models_over_tasks_of_unlike_weights_are_seldom_called_different() -> None:
+    """The exact rate for scores of 0 and 100: one task of two prompts, one of one, 2 samples."""
+    weights, chances = [0.5, 0.5, 1.0], (0.5, 0.8, 0.6)
+    chance_of = {
+        counts: math.prod(
+            math.comb(2, count) * chance**count * (1 - chance) ** (2 - count)
+            for count, chance in zip(counts, chances, strict=True)
+        )
+        for counts in itertools.product(range(3), repeat=3)
+    }
+    false_alarms = 0.0
+    for a, b in itertools.combinations(chance_of, 2):
+        found = compare_scores(passes(a, 2), passes(b, 2), weights=weights)
+        if found is not None and found.different:
+            false_alarms += 2 * chance_of[a] * chance_of[b]
+    assert 0.0 < false_alarms <= 0.05
+
+
 def test_five_tasks_with_one_sample_can_never_be_told_apart() -> None:
     """Even 100 against 0 throughout: one of 16 pairs of equal models does that, as it were."""
     found = compare([[100.0]] * 5, [[0.0]] * 5)

@@ -53,12 +53,16 @@ def test_more_answers_than_samples_cannot_be_estimated() -> None:
 
 
 def test_each_task_weighs_the_same_whatever_its_number_of_samples() -> None:
-    assert mean_over_tasks([(10, 10), (2, 0)], 1, pass_at_k) == 0.5
-    assert mean_over_tasks([(4, 2), (4, 4)], 2, pass_hat_k) == pytest.approx((1 / 6 + 1) / 2)
+    assert mean_over_tasks([[(10, 10)], [(2, 0)]], 1, pass_at_k) == 0.5
+    assert mean_over_tasks([[(4, 2)], [(4, 4)]], 2, pass_hat_k) == pytest.approx((1 / 6 + 1) / 2)
+
+
+def test_each_task_weighs_the_same_whatever_its_number_of_prompts() -> None:
+    assert mean_over_tasks([[(1, 1), (1, 1), (1, 1)], [(1, 0)]], 1, pass_at_k) == 0.5
 
 
 def test_a_task_with_too_few_samples_leaves_no_mean() -> None:
-    assert mean_over_tasks([(10, 10), (2, 0)], 3, pass_at_k) is None
+    assert mean_over_tasks([[(10, 10)], [(2, 0)]], 3, pass_at_k) is None
     assert mean_over_tasks([], 1, pass_at_k) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -25,7 +26,7 @@ class Comparison:
     b: str
     pairs: int
     difference: float
-    """Mean score of `a` minus that of `b`, in points."""
+    """Mean score of `a` minus that of `b`, in points, each task weighing the same."""
     ci: tuple[float, float] | None
     """95% interval of the difference; None where none can be defended."""
     different: bool
@@ -80,9 +81,11 @@ def _compare(
     theirs: Mapping[tuple[str, str], list[float]],
 ) -> Comparison | None:
     asked = [each for each in ours if each in theirs]
+    prompts = Counter(task for task, _ in asked)
     found = compare_scores(
         [ours[each] for each in asked],
         [theirs[each] for each in asked],
+        weights=[1.0 / prompts[task] for task, _ in asked],
         settle_points=SETTLE_POINTS,
     )
     if found is None:
@@ -91,7 +94,7 @@ def _compare(
         a=a,
         b=b,
         pairs=found.pairs,
-        difference=found.difference,
+        difference=round(found.difference, SCORE_DIGITS) + 0.0,  # and never −0
         ci=found.ci,
         different=found.different,
         samples_needed=found.samples_needed,

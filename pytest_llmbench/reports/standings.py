@@ -211,22 +211,23 @@ def _score_by_prompt(scored: Iterable[Result]) -> dict[str, float]:
     return {name: mean for name, mean in means.items() if mean is not None}
 
 
-def _count_passes(scored: Iterable[Result], fail_under: float) -> list[tuple[int, int]]:
-    """(answers, passes) for each task's prompt."""
-    counts: dict[tuple[str, str], tuple[int, int]] = {}
+def _count_passes(scored: Iterable[Result], fail_under: float) -> list[list[tuple[int, int]]]:
+    """For each task, (answers, passes) of each of its prompts."""
+    counts: dict[str, dict[str, tuple[int, int]]] = {}
     for result in scored:
         if result.score is not None:
-            answers, passes = counts.get((result.task, result.prompt), (0, 0))
+            prompts = counts.setdefault(result.task, {})
+            answers, passes = prompts.get(result.prompt, (0, 0))
             passed = result.score >= fail_under
-            counts[result.task, result.prompt] = (answers + 1, passes + passed)
-    return list(counts.values())
+            prompts[result.prompt] = (answers + 1, passes + passed)
+    return [list(prompts.values()) for prompts in counts.values()]
 
 
 def _estimate(
-    passes: Sequence[tuple[int, int]], estimate: Callable[[int, int, int], float | None]
+    passes: Sequence[Sequence[tuple[int, int]]], estimate: Callable[[int, int, int], float | None]
 ) -> dict[int, float]:
     """The mean of an estimate by k, for each k that every task's prompt has answers enough for."""
-    fewest = min((answers for answers, _ in passes), default=0)
+    fewest = min((answers for prompts in passes for answers, _ in prompts), default=0)
     means = {k: mean_over_tasks(passes, k, estimate) for k in _choose_ks(fewest)}
     return {k: mean for k, mean in means.items() if mean is not None}
 

@@ -20,8 +20,8 @@ from pytest_llmbench.statistics.scores import (
     unbiased_deviations,
 )
 
-TaskPair: TypeAlias = tuple[Sequence[float], Sequence[float]]
-"""The scores of one task's samples, from either model."""
+TaskPair: TypeAlias = tuple[Sequence[float], Sequence[float], float]
+"""The scores of one task's samples, from either model, and what the task weighs: 1 on average."""
 
 _POWER = 0.80
 _MOST_DIVISIONS = 1_000
@@ -45,7 +45,7 @@ class ScoreComparison:
     pairs: int
     """Samples of a that have a counterpart of b, over all tasks."""
     difference: float
-    """Mean score of a minus mean score of b, each task weighing the same."""
+    """Mean score of a minus mean score of b, over all tasks by their weights."""
     ci: Interval | None
     """95% interval of the difference; it leaves out 0 exactly when `different`.
     None for one task with one sample."""
@@ -58,23 +58,31 @@ class ScoreComparison:
 
 
 def compare_scores(
-    a: Sequence[Sequence[float]], b: Sequence[Sequence[float]], *, settle_points: float = 5.0
+    a: Sequence[Sequence[float]],
+    b: Sequence[Sequence[float]],
+    *,
+    weights: Sequence[float] | None = None,
+    settle_points: float = 5.0,
 ) -> ScoreComparison | None:
     """Compare two models by the scores of their samples, task by task.
 
     a[t] and b[t] hold the scores of task t (where prompts vary: of a task's prompt), in any
-    number. Tasks that one of the two lacks are left out; None when no task is left.
+    number; weights[t] is what it weighs beside the others, the same for all when None. Tasks that
+    one of the two lacks are left out; None when no task is left.
     """
-    tasks = [(ours, theirs) for ours, theirs in zip(a, b, strict=True) if ours and theirs]
-    if not tasks:
+    weights = [1.0] * len(a) if weights is None else weights
+    both = [each for each in zip(a, b, weights, strict=True) if each[0] and each[1]]
+    if not both:
         return None
-    difference = fmean(fmean(ours) - fmean(theirs) for ours, theirs in tasks)
+    average = fmean(weight for _, _, weight in both)
+    tasks = [(ours, theirs, weight / average) for ours, theirs, weight in both]
+    difference = fmean(weight * (fmean(ours) - fmean(theirs)) for ours, theirs, weight in tasks)
     margin = _critical_margin(tasks)
     different = abs(difference) > margin
     interval = _interval(tasks, difference)
     if interval is not None:
         interval = _agreeing(interval, difference, margin, different=different)
-    pairs = sum(min(len(ours), len(theirs)) for ours, theirs in tasks)
+    pairs = sum(min(len(ours), len(theirs)) for ours, theirs, _ in tasks)
     settled = different or (interval is not None and _within(interval, settle_points))
     return ScoreComparison(
         pairs=pairs,
@@ -92,12 +100,13 @@ def _critical_margin(tasks: Sequence[TaskPair]) -> float:
     between the two: a permutation test, stratified by task. Divisions are ranked by their
     difference in standard errors; by the difference alone, coarse scores would tie.
     """
-    varied = [(ours, theirs) for ours, theirs in tasks if min(*ours, *theirs) < max(*ours, *theirs)]
+    # Scores that differ by rounding alone have no variance that could be told from 0.
+    varied = [
+        task for task in tasks if max(*task[0], *task[1]) - min(*task[0], *task[1]) > _ROUNDING
+    ]
     if not varied:
         return _ROUNDING
-    observed = sum(
-        (_divisions([sum(ours)], len(ours), [*ours, *theirs])[0] for ours, theirs in varied), 0j
-    )
+    observed = sum((_divisions([sum(task[0])], task)[0] for task in varied), 0j)
     totals = _enumerated(varied)
     if not totals:
         rng = random.Random(0)  # noqa: S311 - the same samples must give the same answer
@@ -109,74 +118,77 @@ def _critical_margin(tasks: Sequence[TaskPair]) -> float:
         if greater > _LEVEL_OF_TEST * len(totals):
             break
     standard_error = math.sqrt(observed.imag)
-    return (ratio + _ROUNDING) * standard_error / len(tasks)
+    return max(_ROUNDING, (ratio + _ROUNDING) * standard_error / len(tasks))
 
 
 def _enumerated(tasks: Sequence[TaskPair]) -> list[complex]:
     """The sum over tasks, for each division of their scores; empty if there are too many."""
-    divisions = math.prod(_count_divisions(*task) for task in tasks)
+    divisions = math.prod(map(_count_divisions, tasks))
     if divisions > _MOST_ENUMERATED:
         return []
     totals = [0j]
     for task in tasks:
-        totals = [total + each for total in totals for each in _all_divisions(*task)]
+        totals = [total + each for total in totals for each in _all_divisions(task)]
     return totals
 
 
 def _drawn(tasks: Sequence[TaskPair], rng: random.Random) -> list[complex]:
     """The same for random divisions."""
-    samples = sum(len(ours) + len(theirs) for ours, theirs in tasks)
+    samples = sum(len(ours) + len(theirs) for ours, theirs, _ in tasks)
     divisions = min(max(_WORK // samples, _FEWEST_DIVISIONS), _MOST_DIVISIONS)
     draws = min(max(_WORK // len(tasks), _FEWEST_DRAWS), _MOST_DRAWS)
     totals = [0j] * draws
     for task in tasks:
-        if _count_divisions(*task) <= _MOST_DIVISIONS:
-            table = _all_divisions(*task)
+        if _count_divisions(task) <= _MOST_DIVISIONS:
+            table = _all_divisions(task)
         else:
-            table = _random_divisions(*task, divisions, rng)
+            table = _random_divisions(task, divisions, rng)
         totals = list(map(add, totals, rng.choices(table, k=draws)))
     return totals
 
 
-def _count_divisions(ours: Sequence[float], theirs: Sequence[float]) -> int:
+def _count_divisions(task: TaskPair) -> int:
+    ours, theirs, _ = task
     return math.comb(len(ours) + len(theirs), len(ours))
 
 
-def _all_divisions(ours: Sequence[float], theirs: Sequence[float]) -> list[complex]:
+def _all_divisions(task: TaskPair) -> list[complex]:
+    ours, theirs, _ = task
+    return _divisions(map(sum, itertools.combinations([*ours, *theirs], len(ours))), task)
+
+
+def _random_divisions(task: TaskPair, count: int, rng: random.Random) -> list[complex]:
+    ours, theirs, _ = task
     pool = [*ours, *theirs]
-    return _divisions(map(sum, itertools.combinations(pool, len(ours))), len(ours), pool)
+    return _divisions((sum(rng.sample(pool, len(ours))) for _ in range(count)), task)
 
 
-def _random_divisions(
-    ours: Sequence[float], theirs: Sequence[float], count: int, rng: random.Random
-) -> list[complex]:
-    pool = [*ours, *theirs]
-    sums = (sum(rng.sample(pool, len(ours))) for _ in range(count))
-    return _divisions(sums, len(ours), pool)
-
-
-def _divisions(sums: Iterable[float], size: int, pool: Sequence[float]) -> list[complex]:
-    """For divisions in which one model has `size` scores of the pool, with these sums: the
+def _divisions(sums: Iterable[float], task: TaskPair) -> list[complex]:
+    """For divisions of a task's scores in which those of one model have these sums: the weighted
     difference of means as real part and its variance as imaginary part, as both add up.
 
     The variance leaves out most of what the difference explains, as a t test does. Without all
     of it, nothing would be left where the scores fall apart in two.
     """
-    rest, total = len(pool) - size, math.fsum(pool)
+    ours, theirs, weight = task
+    pool, size, rest = [*ours, *theirs], len(ours), len(theirs)
+    total = math.fsum(pool)
     explained = _SHARE_LEFT_OUT / (len(pool) - 1)
-    null_variance = _variance(pool) * (1 / size + 1 / rest)
-    differences = (each / size - (total - each) / rest for each in sums)
+    null_variance = _variance(pool) * (1 / size + 1 / rest) * weight * weight
+    differences = (weight * (each / size - (total - each) / rest) for each in sums)
     return [complex(each, null_variance - explained * each * each) for each in differences]
 
 
 def _interval(tasks: Sequence[TaskPair], difference: float) -> Interval | None:
     """From the samples within each task where there are two, else from the tasks' differences."""
-    if all(min(len(ours), len(theirs)) >= FEWEST_SAMPLES for ours, theirs in tasks):
+    if all(min(len(ours), len(theirs)) >= FEWEST_SAMPLES for ours, theirs, _ in tasks):
         low, high = _stratified_interval(tasks, difference)
     elif len(tasks) > 1:
-        differences = [fmean(ours) - fmean(theirs) for ours, theirs in tasks]
+        evenness = 1.0 / fmean(weight * weight for _, _, weight in tasks)
         low, high = random_weights_interval(
-            [(each, 1.0) for each in differences], worst=-FULL_SCORE, best=FULL_SCORE
+            [(fmean(ours) - fmean(theirs), weight * evenness) for ours, theirs, weight in tasks],
+            worst=-FULL_SCORE,
+            best=FULL_SCORE,
         )
     else:
         return None
@@ -185,12 +197,12 @@ def _interval(tasks: Sequence[TaskPair], difference: float) -> Interval | None:
 
 def _stratified_interval(tasks: Sequence[TaskPair], difference: float) -> Interval:
     """The interval of `scores`, with the samples of both models as independent terms."""
-    samples = sum(len(ours) + len(theirs) for ours, theirs in tasks)
+    samples = sum(len(ours) + len(theirs) for ours, theirs, _ in tasks)
     atoms: list[tuple[float, float]] = []
     worst = best = difference
-    for ours, theirs in tasks:
+    for ours, theirs, weight in tasks:
         for scores, sign in ((ours, 1.0), (theirs, -1.0)):
-            lever = samples / (len(tasks) * len(scores))
+            lever = weight * samples / (len(tasks) * len(scores))
             atoms += [
                 (difference + sign * lever * deviation, 1.0)
                 for deviation in unbiased_deviations(scores)
@@ -236,14 +248,15 @@ def _samples_needed(tasks: Sequence[TaskPair], pairs: int, points: float) -> int
 def _variance_of_a_pair(tasks: Sequence[TaskPair]) -> float | None:
     """Variance of one sample of a minus one of b; None when nothing tells."""
     within = [
-        _variance(ours) + _variance(theirs)
-        for ours, theirs in tasks
+        weight * weight * (_variance(ours) + _variance(theirs))
+        for ours, theirs, weight in tasks
         if min(len(ours), len(theirs)) >= FEWEST_SAMPLES
     ]
     if within:
         return fmean(within)
     if len(tasks) > 1:
-        return _variance([fmean(ours) - fmean(theirs) for ours, theirs in tasks])
+        unevenness = fmean(weight * weight for _, _, weight in tasks)
+        return unevenness * _variance([fmean(ours) - fmean(theirs) for ours, theirs, _ in tasks])
     return None
 
 

@@ -38,16 +38,19 @@ def pass_hat_k(runs: int, passes: int, k: int) -> float | None:
 
 
 def mean_over_tasks(
-    tasks: Sequence[tuple[int, int]], k: int, estimate: Callable[[int, int, int], float | None]
+    tasks: Sequence[Sequence[tuple[int, int]]],
+    k: int,
+    estimate: Callable[[int, int, int], float | None],
 ) -> float | None:
     """Mean of `estimate` (pass_at_k or pass_hat_k), each task weighing the same.
 
-    `tasks` holds (runs, passes) of each. None without tasks, and where one has fewer than k
-    runs: a mean over the others would answer another question.
+    `tasks` holds (runs, passes) of each of a task's prompts, which weigh the same within it. None
+    without tasks, and where a prompt has fewer than k runs: a mean over the others would answer
+    another question.
     """
-    estimates = [estimate(runs, passes, k) for runs, passes in tasks]
-    known = [each for each in estimates if each is not None]
-    return fmean(known) if known and len(known) == len(estimates) else None
+    estimates = [[estimate(runs, passes, k) for runs, passes in prompts] for prompts in tasks]
+    known = [[each for each in prompts if each is not None] for prompts in estimates]
+    return fmean(map(fmean, known)) if known and known == estimates else None
 
 
 def pass_rate_interval(passes: int, runs: int) -> tuple[float, float] | None:

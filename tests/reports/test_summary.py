@@ -125,6 +125,20 @@ def test_the_same_score_added_up_in_another_order_is_no_difference() -> None:
     assert (comparison.difference, comparison.different) == (0.0, False)
 
 
+def test_each_task_weighs_the_same_however_many_prompts_it_has() -> None:
+    """In the score, in the pass rate and in the comparison alike."""
+    run = make_run(
+        *(make_result("x", task="many", prompt=name, score=100.0) for name in "abc"),
+        *(make_result("y", task="many", prompt=name, score=0.0) for name in "abc"),
+        make_result("x", task="one", score=0.0),
+        make_result("y", task="one", score=100.0),
+    )
+    summary = summarize(run)
+    assert [(each.score, each.pass_at) for each in summary.scoreboard] == [(50.0, {1: 0.5})] * 2
+    (comparison,) = summary.comparisons
+    assert (comparison.difference, comparison.pairs) == (0.0, 4)
+
+
 def test_all_pairs_of_a_few_models_and_some_pairs_of_many() -> None:
     def count(models: int) -> int:
         results = [make_result(f"model-{number}") for number in range(models)]
