@@ -1,9 +1,13 @@
 """The harness of the plugin's own tests: small projects, run plain, with -n0 and with -n2."""
 
+import functools
 from collections.abc import Mapping
 
 import pytest
 
+import once_proven
+import pytest_llmbench.attempts  # what is imported here is not imported anew by every run below
+import pytest_llmbench.plan_only  # noqa: F401
 from small_projects import RunBench, WriteAnswers
 
 
@@ -16,8 +20,16 @@ def workers(request: pytest.FixtureRequest) -> tuple[str, ...]:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """An empty project whose runs see no setting of this one."""
-    for name in ("PYTEST_ADDOPTS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "COLUMNS"):
+    """An empty project whose runs see no setting of this one, and start quickly.
+
+    Processes keep what they compile, and leave out plugins that import much for nothing here.
+    Runs inside this process share the proof of the sandbox.
+    """
+    once = functools.partial(pytester.inline_run, plugins=[once_proven])
+    monkeypatch.setattr(pytester, "inline_run", once)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:hypothesispytest")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
     pytester.makeini("[pytest]\n")
     return pytester

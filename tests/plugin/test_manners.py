@@ -131,6 +131,7 @@ def test_an_interrupt_ends_the_run_at_once_and_reports_what_there_is(
         cwd=project.path, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     while len(asked(project.path)) < 3:
+        assert run.poll() is None, "it ended before it was interrupted"
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     start_s = time.monotonic()
