@@ -94,11 +94,16 @@ class Collector:
         self._tell_github()
 
     def _choose_exit_code(self, session: pytest.Session) -> None:
-        """Tell a regression and an outage by their own codes; an interrupt keeps pytest's."""
+        """Tell a regression, a gate without an answer and an outage by their own codes.
+
+        An interrupt keeps pytest's.
+        """
         regression = bool(self._find_regressions())
         outage = 0 < self._failed_by_surroundings == session.testsfailed
         if session.exitstatus == pytest.ExitCode.TESTS_FAILED and outage and not regression:
             session.exitstatus = SURROUNDINGS_FAILED
+        elif session.exitstatus <= pytest.ExitCode.TESTS_FAILED and self._why_no_gate():
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif session.exitstatus == pytest.ExitCode.OK and regression:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -140,6 +145,9 @@ class Collector:
         for comparison in self._find_regressions():
             line = f"ERROR: llm_fail_on_regression: {one_line(comparison.text)}"
             writer.write_line(line, red=True)
+        if reason := self._why_no_gate():
+            line = f"ERROR: llm_fail_on_regression: nothing was compared: {one_line(reason)}"
+            writer.write_line(line, red=True)
         for line in self._unwritten:
             writer.write_line(f"ERROR: {line}", red=True)
 
@@ -149,6 +157,13 @@ class Collector:
         if changes is None or not self._bench.settings.fail_on_regression:
             return ()
         return changes.regressions
+
+    def _why_no_gate(self) -> str | None:
+        """Why a gate that was asked for has nothing to judge by; None when it has."""
+        changes = None if self._summary is None else self._summary.changes
+        if changes is None or changes.comparisons or not self._bench.settings.fail_on_regression:
+            return None
+        return " ".join(changes.remarks)
 
     def _keep_run(self, summary: Summary) -> None:
         """Enter the run into the index, if a model answered that may answer differently again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llmbench.reports.comparisons import Comparison, compare_results, show_points
 from pytest_llmbench.reports.figures import show_rate, show_score, show_seconds
@@ -75,7 +75,7 @@ class Changes:
     source: str
     comparisons: tuple[BaselineComparison, ...]
     remarks: tuple[str, ...]
-    """What a reader should know: no model in common, prompts that were changed."""
+    """What a reader should know: no model in common, tasks left out since they were changed."""
 
     @property
     def regressions(self) -> tuple[BaselineComparison, ...]:
@@ -84,14 +84,18 @@ class Changes:
 
 
 def find_changes(baseline: Baseline, run: Run) -> Changes:
-    """Compare each model with its earlier self.
+    """Compare each model with its earlier self, over the questions that are still the same.
 
     Models are paired by label. Where no label occurs in both runs and each has one model, these
-    two are compared.
+    two are compared. A task whose points have changed, and a prompt that has, is left out.
     """
     before = baseline.run
     pairs = _pair_models(before, run)
-    found = (_compare(before, run, a, b) for a, b in pairs)
+    repointed = _find_changed_points(before, run)
+    reworded = _find_changed_prompts(before, run)
+    same_before = _leave_out(before, repointed, reworded)
+    same_now = _leave_out(run, repointed, reworded)
+    found = (_compare(same_before, same_now, a, b) for a, b in pairs)
     comparisons = tuple(each for each in found if each is not None)
     remarks = []
     if not pairs:
@@ -99,10 +103,15 @@ def find_changes(baseline: Baseline, run: Run) -> Changes:
             f"No model is in both runs: then {_join(before.models)}, now {_join(run.models)}."
         )
     elif not comparisons:
-        remarks.append("No task has a score in both runs.")
-    changed = _find_changed_prompts(before, run)
-    if changed:
-        remarks.append(f"The prompt has changed since: {_join(changed)}.")
+        remarks.append("No question has a score in both runs.")
+    if repointed:
+        remarks.append(f"Left out, as the points have changed since: {_join(repointed)}.")
+    if reworded:
+        asked = [
+            task if len(run.tasks[task].prompts) == 1 else f"{task} ({prompt})"
+            for task, prompt in reworded
+        ]
+        remarks.append(f"Left out, as the prompt has changed since: {_join(asked)}.")
     return Changes(baseline.source, comparisons, tuple(remarks))
 
 
@@ -125,13 +134,31 @@ def _pair_models(before: Run, now: Run) -> list[tuple[str, str]]:
     return []
 
 
-def _find_changed_prompts(before: Run, now: Run) -> list[str]:
+def _find_changed_points(before: Run, now: Run) -> list[str]:
     return [
-        task if len(record.prompts) == 1 else f"{task} ({prompt})"
+        task
+        for task, record in now.tasks.items()
+        if task in before.tasks and before.tasks[task].points != record.points
+    ]
+
+
+def _find_changed_prompts(before: Run, now: Run) -> list[tuple[str, str]]:
+    """(task, name of the prompt)."""
+    return [
+        (task, prompt)
         for task, record in now.tasks.items()
         for prompt, digest in record.prompts.items()
         if task in before.tasks and before.tasks[task].prompts.get(prompt, digest) != digest
     ]
+
+
+def _leave_out(run: Run, tasks: Sequence[str], prompts: Sequence[tuple[str, str]]) -> Run:
+    results = (
+        result
+        for result in run.results
+        if result.task not in tasks and (result.task, result.prompt) not in prompts
+    )
+    return replace(run, results=tuple(results))
 
 
 def _compare(before: Run, now: Run, a: str, b: str) -> BaselineComparison | None:

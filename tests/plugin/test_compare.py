@@ -109,6 +109,75 @@ def test_the_gate_lets_a_run_pass_that_is_no_worse(echo: pytest.Pytester) -> Non
     assert found["text"].startswith("counting/m scores 50 points more than before (95%: +")
 
 
+@pytest.mark.parametrize(
+    ("model", "old", "new", "reason"),
+    [
+        (
+            "--llm-models=counting/other,counting/another",
+            "",
+            "",
+            "No model is in both runs: then counting/m, now counting/other, counting/another.",
+        ),
+        (
+            MODEL,
+            "Print {name}.",
+            "Print {name}!",
+            "No question has a score in both runs. "
+            "Left out, as the prompt has changed since: t0, t1, t2.",
+        ),
+        (
+            MODEL,
+            "prompt=",
+            "points={'works': 50, 'style': 50}, prompt=",
+            "No question has a score in both runs. "
+            "Left out, as the points have changed since: t0, t1, t2.",
+        ),
+    ],
+    ids=["other models", "other prompts", "other points"],
+)
+def test_a_gate_that_can_compare_nothing_is_a_mistake(
+    echo: pytest.Pytester, model: str, old: str, new: str, reason: str
+) -> None:
+    """Else a renamed model or a changed suite would switch the gate off unseen."""
+    echo.runpytest_inprocess(MODEL, "--llm-samples=4")
+    suite = echo.path / "test_echo.py"
+    suite.write_text(suite.read_text().replace(old, new))
+    options = (model, "--llm-samples=4", "--llm-fail-under=0", "--llm-compare=latest")
+    assert echo.runpytest_inprocess(*options).ret == pytest.ExitCode.OK
+    first = f"--llm-compare={runs(echo)[0]}"
+    result = echo.runpytest_inprocess(*options[:-1], first, "--llm-fail-on-regression")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines([f"ERROR: llm_fail_on_regression: nothing was compared: {reason}"])
+
+
+def test_the_gate_judges_by_the_questions_that_are_still_the_same(echo: pytest.Pytester) -> None:
+    """Two of three tasks are worth other points, or ask something else, and lose them all."""
+    echo.runpytest_inprocess(MODEL, "--llm-samples=4")
+    suite = echo.path / "test_echo.py"
+    changed = suite.read_text().replace('f"Print {name}."', "PROMPTS[name]")
+    changed = changed.replace("name=name", "name=name, points=POINTS[name]")
+    changed = changed.replace(
+        "TASKS",
+        "PROMPTS = {'t0': 'Print t0.', 't1': 'Print another.', 't2': 'Print t2.'}\n"
+        "POINTS = {'t0': {}, 't1': {}, 't2': {'works': 60}}\nTASKS",
+        1,
+    )
+    suite.write_text(changed.replace("not BROKEN", "name == 't0'"))
+    result = echo.runpytest_inprocess(
+        MODEL, "--llm-samples=4", "--llm-fail-under=0", "--llm-compare=latest",
+        "--llm-fail-on-regression", "--llm-report=out.json",
+    )  # fmt: skip
+    assert result.ret == pytest.ExitCode.OK
+    found = changes(echo)
+    assert (found["pairs"], found["difference"], found["checks_lost"]) == (4, 0.0, [])
+    result.stdout.fnmatch_lines(
+        [
+            "  Left out, as the points have changed since: t2.",
+            "  Left out, as the prompt has changed since: t1.",
+        ]
+    )
+
+
 def test_only_runs_in_which_a_model_was_heard_are_kept(echo: pytest.Pytester) -> None:
     echo.runpytest_inprocess("--llm-models=junk")
     echo.runpytest_inprocess(MODEL, "--collect-only")
@@ -162,7 +231,7 @@ def test_two_models_with_other_names_are_compared_when_there_is_no_doubt(
     result.stdout.fnmatch_lines(
         [
             "  No model is in both runs: then counting/n, now counting/o, counting/p.",
-            "  The prompt has changed since: t0.",
+            "  Left out, as the prompt has changed since: t0.",
         ]
     )
 
