@@ -305,6 +305,32 @@ def test_functions_that_share_a_task_have_one_attempt(greet: pytest.Pytester) ->
     assert len(questions(greet)) == 1
 
 
+ROWS = """
+import pytest
+
+TASKS = [
+    pytest.param(name, marks=pytest.mark.llm_task(name=name, prompt=f"Greet {name}."), id=name)
+    for name in ("Ada", "Bob")
+]
+
+@pytest.mark.parametrize("name", TASKS)
+def test_greet(name, solution, rubric):
+    with rubric.check("a", "greets"):
+        assert f"Hello, {name}" in solution.source()
+"""
+
+
+def test_rows_of_one_function_share_nothing_whatever_the_models_and_samples(
+    greet: pytest.Pytester,
+) -> None:
+    """The tasks of a data-driven suite have all their attempts, each sample its own."""
+    greet.makepyfile(test_suite=ROWS)
+    greet.runpytest_inprocess(
+        "--llm-models=learning/stubborn", "--llm-attempts=2", "--llm-samples=2"
+    )
+    assert len(questions(greet)) == 2 * 2 * 2
+
+
 def test_models_whose_answers_are_there_already_have_one_attempt(greet: pytest.Pytester) -> None:
     greet.runpytest_inprocess("--llm-models=junk", "--llm-attempts=2", "--llm-report=out.json")
     assert the_result(greet)["attempt_scores"] == [0.0]
