@@ -64,24 +64,25 @@ def test_without_a_model_hardly_any_module_is_imported(project: pytest.Pytester)
 
 
 def test_without_a_model_the_plugin_adds_under_15_ms(project: pytest.Pytester) -> None:
-    """CPU time of processes with the plugin and without it, in turn; the least of each.
+    """CPU time of its import and registration, the least of some processes.
 
-    15 ms are 5% of what pytest itself takes on a machine that does nothing else; a busy one is
-    slower in both.
+    15 ms are 5% of what pytest itself takes on a machine that does nothing else. The difference of
+    whole processes would be lost in their noise on a busy one.
     """
     project.makepyfile("def test_nothing(): pass")
-    code = (
-        "import sys, time, pytest\n"
-        "pytest.main(['-q', '--collect-only', *sys.argv[1:]])\n"
-        "print('cpu', time.process_time())"
-    )
+    code = """
+import time, pytest
 
-    def cpu_s(*arguments: str) -> float:
-        return float(run_python(code, *arguments).rpartition("cpu")[2])
+class Watch:
+    def pytest_addoption(self, pluginmanager):
+        start_s = time.process_time()
+        pluginmanager.import_plugin("pytest_llmbench.plugin")
+        print("took", time.process_time() - start_s, "s")
 
-    pairs = [(cpu_s(), cpu_s("-p", "no:llmbench")) for _ in range(8)]
-    least_with, least_without = map(min, zip(*pairs, strict=True))
-    assert least_with - least_without < max(0.015, 0.05 * least_without)
+pytest.main(["-q", "--collect-only", "-p", "no:llmbench"], plugins=[Watch()])
+"""
+    took_s = [float(run_python(code).partition("took ")[2].split()[0]) for _ in range(5)]
+    assert 0 < min(took_s) < 0.015
 
 
 def test_no_sdk_is_imported_for_offline_models(project: pytest.Pytester) -> None:
