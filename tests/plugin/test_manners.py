@@ -121,13 +121,20 @@ def test_x_asks_for_nothing_that_has_not_started(project: pytest.Pytester) -> No
     assert reasons == ["it did not run"] * 19
 
 
+INTERRUPTIBLE = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+sys.exit(pytest.main())
+"""
+
+
 def test_an_interrupt_ends_the_run_at_once_and_reports_what_there_is(
     project: pytest.Pytester,
 ) -> None:
     project.makeconftest(COUNTING_PROVIDER)
     project.makepyfile(test_echo=ECHO_SUITE.replace("COUNT", "50"))
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "--llm-report=out.json",
+        [sys.executable, "-c", INTERRUPTIBLE, "-q", "-p", "no:randomly", "--llm-report=out.json",
          "--llm-models=counting/m?delay_s=0.3&concurrency=1"],
         cwd=project.path, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
