@@ -13,7 +13,7 @@ from typing import Literal, cast
 import pytest
 from _pytest.runner import check_interactive_exception, get_reraise_exceptions
 
-from pytest_llmbench.bench import WORK, find_work
+from pytest_llmbench.task_items import WORK, find_work
 
 
 class SecondChances:

@@ -35,7 +35,7 @@ def rubric(request: pytest.FixtureRequest, generation: Generation) -> Rubric:  #
 
 
 def _find_work(request: pytest.FixtureRequest) -> Work:
-    from pytest_llmbench.bench import find_work  # noqa: PLC0415  # costs nothing unused
+    from pytest_llmbench.task_items import find_work  # noqa: PLC0415  # costs nothing unused
 
     work = find_work(request.node)
     if work is None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pytest_llmbench.bench import Bench, find_work
+from pytest_llmbench.bench import Bench
 from pytest_llmbench.energy import find_driver
 from pytest_llmbench.generation.lanes import Job
 from pytest_llmbench.plan import ModelPlan, Planner
 from pytest_llmbench.plan_lines import plan_lines
+from pytest_llmbench.task_items import find_work
 
 TITLE = "llmbench plan: nothing is asked, run or written"
 

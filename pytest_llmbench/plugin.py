@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
             start=config.invocation_params.dir,
         )
         if settings.models:
-            from pytest_llmbench.bench import set_up_bench  # noqa: PLC0415  # costs nothing unused
+            from pytest_llmbench.set_up import set_up_bench  # noqa: PLC0415  # costs nothing unused
 
             set_up_bench(config, settings)
     except SettingsError as error:
