@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,14 @@ BUILT_IN_MODELS: Mapping[str, str | Sequence[str]] = {
 """Alias → spec, or group → aliases and specs."""
 
 
+_SECRET_NAME = re.compile(r"key(?!_env\b)|token(?!s)|secret|passw|authorization", re.IGNORECASE)
+
+_LONGEST_NAME = 30
+
+_ADDRESSES = ("base_url", "host")
+"""Parameters that say where a server is."""
+
+
 class ModelSpecError(ValueError):
     """A model spec that cannot be right; its text is one line for a person."""
 
@@ -56,7 +65,12 @@ class Model:
     def spec(self) -> str:
         """The exact spec, `provider/name?key=value&…`."""
         query = "&".join(f"{key}={value}" for key, value in self.parameters.items())
-        return f"{self.provider}/{self.name}" + (f"?{query}" if query else "")
+        return self.bare_spec + (f"?{query}" if query else "")
+
+    @property
+    def bare_spec(self) -> str:
+        """`provider/name`: what a message may tell, whatever the parameters hold."""
+        return f"{self.provider}/{self.name}"
 
 
 def resolve_models(
@@ -75,6 +89,8 @@ def resolve_models(
     for name in names:
         for model in _expand(name.strip(), table, providers, within=()):
             models.setdefault(model.label, model)
+    if not models:
+        raise ModelSpecError("that is a group without a model")
     return tuple(models.values())
 
 
@@ -94,6 +110,7 @@ def _expand(
     providers: Sequence[str],
     within: tuple[str, ...],
 ) -> Iterable[Model]:
+    _refuse_secrets(name)
     alias, _, query = name.partition("?")
     target = table.get(alias)
     if target is None:
@@ -122,10 +139,43 @@ def _parse_spec(label: str, spec: str, providers: Sequence[str]) -> Model:
     if not slash:
         provider, name = "ollama", path
     if provider not in providers:
-        raise ModelSpecError(_unknown_provider(spec, provider, providers))
+        raise ModelSpecError(_unknown_provider(path, provider, providers))
     if not name:
-        raise ModelSpecError(f"{spec!r} names no model: write {provider}/MODEL")
-    return Model(label, provider, name, _parse_parameters(spec, query))
+        raise ModelSpecError(f"{path!r} names no model: write {provider}/MODEL")
+    return Model(label, provider, name, _parse_parameters(path, query))
+
+
+def _refuse_secrets(spec: str) -> None:
+    """Raise ModelSpecError, without what is secret, before a label or a header can show it."""
+    path, _, query = spec.partition("?")
+    if "://" in path and "@" in path:
+        raise ModelSpecError(
+            "a model name that is a URL with a user name or password; "
+            "write provider/MODEL?base_url=URL, and set what is secret in an environment variable"
+        )
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        refuse_secret(path, name, value)
+
+
+def refuse_secret(who: str, name: str, value: str) -> None:
+    """Raise ModelSpecError, without the value, for a parameter that is or holds a secret."""
+    if _SECRET_NAME.search(name):
+        # The name may be the end of a secret that had an & in it.
+        shown = name if name.isidentifier() and len(name) <= _LONGEST_NAME else "a parameter"
+        raise ModelSpecError(
+            f"{who}: {shown} looks like a secret; set it in an environment variable"
+        )
+    if name in _ADDRESSES and "@" in value:
+        raise ModelSpecError(
+            f"{who}: {name} must not hold a user name or password; "
+            "set what is secret in an environment variable"
+        )
+    if name in _ADDRESSES and ("?" in value or "#" in value):
+        raise ModelSpecError(
+            f"{who}: {name} must end with its path, without a ? or # and what follows; "
+            "set what is secret in an environment variable"
+        )
 
 
 def _unknown_provider(spec: str, provider: str, providers: Sequence[str]) -> str:
@@ -138,12 +188,14 @@ def _unknown_provider(spec: str, provider: str, providers: Sequence[str]) -> str
     )
 
 
-def _parse_parameters(spec: str, query: str) -> dict[str, str]:
+def _parse_parameters(path: str, query: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
-    for pair in query.split("&") if query else ():
+    for number, pair in enumerate(query.split("&") if query else (), 1):
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise ModelSpecError(f"{spec!r}: {pair!r} is no parameter; write key=value&key=value")
+            raise ModelSpecError(
+                f"{path!r}: parameter {number} has no name or no value; write key=value&key=value"
+            )
         parameters[key] = value
     return parameters
 
@@ -152,14 +204,16 @@ def checked_label(label: str) -> str:
     """The label itself, if it can stand in a test id. Raises ModelSpecError."""
     if not label:
         raise ModelSpecError("an empty model name; write for example devstral,sonnet")
+    path, query, _ = label.partition("?")
+    path += "?…" if query else ""
     for bad in ("::", "[", "]"):
         if bad in label:
             raise ModelSpecError(
-                f"{label!r} holds {bad!r}, which pytest needs for itself; "
+                f"{path!r} holds {bad!r}, which pytest needs for itself; "
                 "give the model an alias in [tool.llmbench.models] and use that"
             )
     if any(each.isspace() or not each.isprintable() for each in label):
-        raise ModelSpecError(f"{label!r} holds white space or control characters")
+        raise ModelSpecError(f"{path!r} holds white space or control characters")
     return label
 
 

@@ -93,13 +93,13 @@ def test_a_model_named_twice_runs_once() -> None:
         ),
         (
             "openai/m?base_url=http://[1]/v1",
-            "'openai/m?base_url=http://[1]/v1' holds '[', which pytest needs for itself; "
+            "'openai/m?…' holds '[', which pytest needs for itself; "
             "give the model an alias in [tool.llmbench.models] and use that",
         ),
         ("my model", "'my model' holds white space or control characters"),
         (
             "devstral?num_ctx",
-            "'ollama/devstral:latest?num_ctx': 'num_ctx' is no parameter; "
+            "'ollama/devstral:latest': parameter 1 has no name or no value; "
             "write key=value&key=value",
         ),
     ],
@@ -108,6 +108,68 @@ def test_a_spec_that_cannot_be_right_is_one_clear_line(typed: str, message: str)
     with pytest.raises(ModelSpecError) as error:
         resolve(typed)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (
+            "anthropic/x?base_url=http://user:hunter2@host",
+            "anthropic/x: base_url must not hold a user name or password; "
+            "set what is secret in an environment variable",
+        ),
+        (
+            "anthropic/x?base_url=http://user:hunt&er2@host",
+            "'anthropic/x': parameter 2 has no name or no value; write key=value&key=value",
+        ),
+        (
+            "ollama/x?host=user:hunter2@host",
+            "ollama/x: host must not hold a user name or password; "
+            "set what is secret in an environment variable",
+        ),
+        (
+            "openai/m?base_url=http://host/v1?token=hunter2",
+            "openai/m: base_url must end with its path, without a ? or # and what follows; "
+            "set what is secret in an environment variable",
+        ),
+        (
+            "openai/m?base_url=http://host/v1#hunter2",
+            "openai/m: base_url must end with its path, without a ? or # and what follows; "
+            "set what is secret in an environment variable",
+        ),
+        (
+            "openai/x?api_key=sk-hunter2",
+            "openai/x: api_key looks like a secret; set it in an environment variable",
+        ),
+        (
+            "devstral?num_ctx=1&AUTH_TOKEN=hunter2",
+            "devstral: AUTH_TOKEN looks like a secret; set it in an environment variable",
+        ),
+        (
+            "openai/x?sk-hunter2-key-0123456789=1",
+            "openai/x: a parameter looks like a secret; set it in an environment variable",
+        ),
+        (
+            "mine",
+            "openai/m: password looks like a secret; set it in an environment variable",
+        ),
+        (
+            "https://user:hunter2@host/v1",
+            "a model name that is a URL with a user name or password; write "
+            "provider/MODEL?base_url=URL, and set what is secret in an environment variable",
+        ),
+    ],
+)
+def test_a_spec_with_a_secret_is_refused_without_telling_it(typed: str, message: str) -> None:
+    """As typed, and in an alias of the project."""
+    with pytest.raises(ModelSpecError) as error:
+        resolve(typed, configured={"mine": "openai/m?password=hunter2"})
+    assert str(error.value) == message
+
+
+def test_parameters_that_only_sound_like_secrets_are_none() -> None:
+    (model,) = resolve("openai/m?key_env=GPU_KEY&budget_tokens=2048")
+    assert model.parameters == {"key_env": "GPU_KEY", "budget_tokens": "2048"}
 
 
 def test_an_alias_of_itself_is_told() -> None:

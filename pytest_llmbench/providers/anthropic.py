@@ -77,7 +77,7 @@ class AnthropicProvider:
             import anthropic  # noqa: PLC0415  # takes a second or more
         except ImportError:
             raise ProviderError(
-                f"{model.spec}: the SDK is missing; run `pip install 'anthropic>=2,<3'`",
+                f"{model.bare_spec}: the SDK is missing; run `pip install 'anthropic>=2,<3'`",
                 kind="setup",
             ) from None
         return AnthropicSession(model, wishes, anthropic)
@@ -115,11 +115,13 @@ def _read_thinking(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     kind = given.get("thinking") or ("enabled" if "budget_tokens" in given else "adaptive")
     if kind == "enabled" and "budget_tokens" not in given:
-        raise ModelSpecError(f"{model.spec}: thinking=enabled needs budget_tokens, such as 4096")
+        raise ModelSpecError(
+            f"{model.bare_spec}: thinking=enabled needs budget_tokens, such as 4096"
+        )
     if kind != "enabled" and "budget_tokens" in given:
-        raise ModelSpecError(f"{model.spec}: budget_tokens goes with thinking=enabled alone")
+        raise ModelSpecError(f"{model.bare_spec}: budget_tokens goes with thinking=enabled alone")
     if kind in ("disabled", "between_tools") and "display" in given:
-        raise ModelSpecError(f"{model.spec}: thinking={kind} has no thoughts to display")
+        raise ModelSpecError(f"{model.bare_spec}: thinking={kind} has no thoughts to display")
     return {"type": kind, **details}
 
 

@@ -52,7 +52,7 @@ class DemoProvider:
         _refuse_parameters(model)
         names = sorted(each.name for each in _demo_folder().iterdir() if _is_demo(each))
         if model.name not in names:
-            raise ModelSpecError(f"{model.spec!r}: there is no such demo; there are {names}")
+            raise ModelSpecError(f"{model.bare_spec!r}: there is no such demo; there are {names}")
         return _endpoint(model)
 
     def open(self, model: Model) -> Archive:
@@ -69,7 +69,7 @@ class OwnAnswersProvider:
         """Raises ModelSpecError for another name."""
         _refuse_parameters(model)
         if model.name not in {"reference", "junk"}:
-            raise ModelSpecError(f"{model.spec!r}: write reference or junk")
+            raise ModelSpecError(f"{model.bare_spec!r}: write reference or junk")
         return _endpoint(model)
 
     def open(self, model: Model) -> Archive:
@@ -123,7 +123,7 @@ def _read(file: Path | Traversable) -> Recording:
 
 def _refuse_parameters(model: Model) -> None:
     if model.parameters:
-        raise ModelSpecError(f"{model.spec!r}: an answer from a file takes no parameters")
+        raise ModelSpecError(f"{model.bare_spec!r}: an answer from a file takes no parameters")
 
 
 def _endpoint(model: Model) -> Endpoint:

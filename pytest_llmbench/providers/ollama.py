@@ -78,7 +78,8 @@ class OllamaProvider:
             import ollama  # noqa: PLC0415  # takes a third of a second
         except ImportError:
             raise ProviderError(
-                f"{model.spec}: the SDK is missing; run `pip install 'ollama>=0.6'`", kind="setup"
+                f"{model.bare_spec}: the SDK is missing; run `pip install 'ollama>=0.6'`",
+                kind="setup",
             ) from None
         return OllamaSession(model, wishes, ollama)
 

@@ -94,13 +94,13 @@ def read_wishes(model: Model) -> OllamaWishes:
     """What a spec wishes. Raises ModelSpecError."""
     given = read_parameters(model, _READERS)
     if "host" in given and "base_url" in given:
-        raise ModelSpecError(f"{model.spec}: host and base_url mean the same; give one")
+        raise ModelSpecError(f"{model.bare_spec}: host and base_url mean the same; give one")
     address = given.get("host") or given.get("base_url")
     if address is None:
         try:
             address = _address(os.environ.get("OLLAMA_HOST", ""))
         except ValueError as wanted:
-            raise ModelSpecError(f"{model.spec}: OLLAMA_HOST must be {wanted}") from None
+            raise ModelSpecError(f"{model.bare_spec}: OLLAMA_HOST must be {wanted}") from None
     return OllamaWishes(
         name=model.name,
         address=address,

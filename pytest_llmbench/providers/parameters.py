@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from pytest_llmbench.models import Model, ModelSpecError
+from pytest_llmbench.models import Model, ModelSpecError, refuse_secret
 
 T = TypeVar("T")
 
@@ -27,12 +27,15 @@ def read_parameters(model: Model, readers: Mapping[str, Callable[[str], Any]]) -
     """
     values = {}
     for name, text in model.parameters.items():
+        refuse_secret(model.bare_spec, name, text)
         if name not in readers:
             raise ModelSpecError(_unknown(model, name, readers))
         try:
             values[name] = readers[name](text)
         except ValueError as wanted:
-            raise ModelSpecError(f"{model.spec}: {name} must be {wanted}, not {text!r}") from None
+            raise ModelSpecError(
+                f"{model.bare_spec}: {name} must be {wanted}, not {text!r}"
+            ) from None
     return values
 
 
@@ -40,7 +43,7 @@ def _unknown(model: Model, name: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     return (
-        f"{model.spec}: {model.provider} knows no parameter {name!r}{hint}; "
+        f"{model.bare_spec}: {model.provider} knows no parameter {name!r}{hint}; "
         f"it knows {', '.join(sorted(known))}"
     )
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from pytest_llmbench.models import Model, ModelSpecError
 from pytest_llmbench.providers.http import kind_of
@@ -120,8 +119,8 @@ class Target:
 def resolve_target(preset: Preset, model: Model) -> Target:
     """What a spec asks for. Pure. Raises ModelSpecError."""
     if not model.name:
-        raise ModelSpecError(f"{model.spec}: which model? Write {preset.name}/<model>")
-    _check_for_secrets(model)
+        raise ModelSpecError(f"{model.bare_spec}: which model? Write {preset.name}/<model>")
+    _check_key_env(model)
     given = read_parameters(model, _readers(model))
     address = given.get("base_url", preset.base_url)
     at_home = address == preset.base_url
@@ -148,17 +147,12 @@ def resolve_target(preset: Preset, model: Model) -> Target:
     return target
 
 
-def _check_for_secrets(model: Model) -> None:
-    """Whoever wrote a key or a password into a spec shall not read it in a message or a report."""
-    who = f"{model.provider}/{model.name}"
+def _check_key_env(model: Model) -> None:
+    """Whoever wrote a key into a spec shall not read it in a message or a report."""
     if not re.fullmatch(r"[A-Za-z_]\w*", model.parameters.get("key_env", "_"), re.ASCII):
         raise ModelSpecError(
-            f"{who}: key_env must be the name of the environment variable that holds the key"
-        )
-    if "@" in urlsplit(model.parameters.get("base_url", "")).netloc:
-        raise ModelSpecError(
-            f"{who}: base_url must not hold a user name or password; "
-            "put a key into an environment variable and name it with key_env"
+            f"{model.bare_spec}: key_env must be the name of the environment variable "
+            "that holds the key"
         )
 
 
@@ -166,7 +160,7 @@ def _check(target: Target, model: Model) -> None:
     taken = _OWN_FIELDS & target.extra.keys()
     if taken:
         raise ModelSpecError(
-            f"{model.spec}: the field {min(taken)} is the benchmark's own; "
+            f"{model.bare_spec}: the field {min(taken)} is the benchmark's own; "
             f"leave out {EXTRA}{min(taken)}"
         )
     fixed = target.preset.fixed_sampling
@@ -174,10 +168,11 @@ def _check(target: Target, model: Model) -> None:
         for name in ("temperature", "top_p"):
             if name in target.sampling:
                 raise ModelSpecError(
-                    f"{model.spec}: {name} is fixed by the server for {fixed}… models; leave it out"
+                    f"{model.bare_spec}: {name} is fixed by the server for {fixed}… models; "
+                    "leave it out"
                 )
     if target.api == "responses" and "seed" in target.sampling:
-        raise ModelSpecError(f"{model.spec}: the responses API takes no seed; add api=chat")
+        raise ModelSpecError(f"{model.bare_spec}: the responses API takes no seed; add api=chat")
 
 
 def _readers(model: Model) -> dict[str, Callable[[str], Any]]:

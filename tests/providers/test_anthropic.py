@@ -654,7 +654,8 @@ def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:8000/v1/")
     near = provider.endpoint(make_model({"concurrency": "2"}))
     assert (near.address, near.kind, near.concurrency) == ("http://localhost:8000", "local", 2)
-    given = provider.endpoint(make_model({"base_url": "https://ann:pw@proxy.example.com/claude"}))
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://ann:pw@proxy.example.com/claude")
+    given = provider.endpoint(make_model({}))
     assert (given.address, given.kind) == ("https://proxy.example.com/claude", "cloud")
 
 
@@ -690,6 +691,11 @@ def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
             {"base_url": "localhost:8000"},
             "base_url must be a URL that begins with http:// or https://, not 'localhost:8000'",
         ),
+        (
+            {"base_url": "http://localhost:8000?token=hunter2"},
+            "base_url must end with its path, without a ? or # and what follows; "
+            "set what is secret in an environment variable",
+        ),
     ],
 )
 def test_parameters_that_make_no_sense(parameters: dict[str, str], line: str) -> None:
@@ -697,7 +703,7 @@ def test_parameters_that_make_no_sense(parameters: dict[str, str], line: str) ->
     model = make_model(parameters)
     with pytest.raises(ModelSpecError) as caught:
         AnthropicProvider().endpoint(model)
-    assert str(caught.value) == f"{model.spec}: {line}"
+    assert str(caught.value) == f"{model.bare_spec}: {line}"
 
 
 @pytest.mark.parametrize(

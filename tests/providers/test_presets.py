@@ -145,7 +145,7 @@ def test_extra_fields_are_nested_and_read_as_json() -> None:
             "openai",
             "m",
             {"temprature": "0"},
-            "openai/m?temprature=0: openai knows no parameter 'temprature' (did you mean "
+            "openai/m: openai knows no parameter 'temprature' (did you mean "
             "temperature?); it knows api, base_url, concurrency, extra.<field>, key_env, "
             "reasoning_effort, seed, service_tier, temperature, top_p",
         ),
@@ -153,32 +153,32 @@ def test_extra_fields_are_nested_and_read_as_json() -> None:
             "groq",
             "m",
             {"temperature": "hot"},
-            "groq/m?temperature=hot: temperature must be a number from 0 to 2, not 'hot'",
+            "groq/m: temperature must be a number from 0 to 2, not 'hot'",
         ),
         (
             "vllm",
             "m",
             {"base_url": "localhost:8000"},
-            "vllm/m?base_url=localhost:8000: base_url must be a URL that begins with http:// or "
+            "vllm/m: base_url must be a URL that begins with http:// or "
             "https://, not 'localhost:8000'",
         ),
         (
             "openai",
             "m",
             {"api": "completions"},
-            "openai/m?api=completions: api must be one of chat, responses, not 'completions'",
+            "openai/m: api must be one of chat, responses, not 'completions'",
         ),
         (
             "openai",
             "m",
             {"seed": "1"},
-            "openai/m?seed=1: the responses API takes no seed; add api=chat",
+            "openai/m: the responses API takes no seed; add api=chat",
         ),
         (
             "moonshot",
             "kimi-k2.6",
             {"temperature": "0.7"},
-            "moonshot/kimi-k2.6?temperature=0.7: temperature is fixed by the server for kimi-… "
+            "moonshot/kimi-k2.6: temperature is fixed by the server for kimi-… "
             "models; leave it out",
         ),
         ("vllm", "", {}, "vllm/: which model? Write vllm/<model>"),
@@ -192,21 +192,20 @@ def test_extra_fields_are_nested_and_read_as_json() -> None:
             "openai",
             "m",
             {"base_url": "https://me:secret@gpu.example.com/v1"},
-            "openai/m: base_url must not hold a user name or password; put a key into an "
-            "environment variable and name it with key_env",
+            "openai/m: base_url must not hold a user name or password; set what is secret in an "
+            "environment variable",
         ),
         (
             "vllm",
             "m",
             {"extra.stream": "false"},
-            "vllm/m?extra.stream=false: the field stream is the benchmark's own; leave out "
-            "extra.stream",
+            "vllm/m: the field stream is the benchmark's own; leave out extra.stream",
         ),
         (
             "vllm",
             "m",
             {"extra.<field>": "1"},
-            "vllm/m?extra.<field>=1: extra.<field> must be written with the field's own name, as "
+            "vllm/m: extra.<field> must be written with the field's own name, as "
             "in extra.min_p=0.1, not '1'",
         ),
     ],
