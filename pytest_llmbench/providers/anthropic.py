@@ -105,7 +105,7 @@ def _read_wishes(model: Model) -> _Wishes:
     address = given.get("base_url") or os.environ.get("ANTHROPIC_BASE_URL") or DEFAULT_ADDRESS
     # The SDK adds the version to the path itself.
     address = address.rstrip("/").removesuffix("/v1")
-    return _Wishes(address, given.get("concurrency", 4), body)
+    return _Wishes(address, given.get("concurrency", http.usual_concurrency(address)), body)
 
 
 def _read_thinking(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ from pytest_llmbench.providers.protocol import FaultKind, Patience, ProviderErro
 KEEPALIVE_S = 300.0
 """How long an idle connection stays open: longer than checks take between two generations."""
 
+CLOUD_CONCURRENCY = 4
+
 MESSAGE_LIMIT = 200
 """The most characters of a server's own words that an error repeats."""
 
@@ -295,6 +297,11 @@ def is_local(address: str) -> bool:
 def kind_of(address: str) -> Literal["local", "cloud"]:
     """What kind of endpoint a base URL is."""
     return "local" if is_local(address) else "cloud"
+
+
+def usual_concurrency(address: str) -> int:
+    """How many requests a server is asked at once; one where they would slow each other down."""
+    return 1 if is_local(address) else CLOUD_CONCURRENCY
 
 
 def uses_proxy(address: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pytest_llmbench.models import Model, ModelSpecError
-from pytest_llmbench.providers.http import kind_of
+from pytest_llmbench.providers.http import kind_of, usual_concurrency
 from pytest_llmbench.providers.parameters import (
     base_url,
     number,
@@ -22,7 +22,6 @@ from pytest_llmbench.providers.protocol import Endpoint
 Api: TypeAlias = Literal["chat", "responses"]
 LimitField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 
-CLOUD_CONCURRENCY = 4
 EXTRA = "extra."
 
 _OWN_FIELDS = frozenset(
@@ -131,7 +130,7 @@ def resolve_target(preset: Preset, model: Model) -> Target:
         endpoint=Endpoint(
             address=address,
             kind=kind,
-            concurrency=given.get("concurrency", 1 if kind == "local" else CLOUD_CONCURRENCY),
+            concurrency=given.get("concurrency", usual_concurrency(address)),
         ),
         api=given.get("api", preset.api if at_home else "chat"),
         limit_field=preset.limit_field if at_home else "max_tokens",

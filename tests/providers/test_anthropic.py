@@ -652,8 +652,9 @@ def test_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     own = provider.endpoint(make_model({}))
     assert (own.address, own.kind, own.concurrency) == ("https://api.anthropic.com", "cloud", 4)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://localhost:8000/v1/")
-    near = provider.endpoint(make_model({"concurrency": "2"}))
-    assert (near.address, near.kind, near.concurrency) == ("http://localhost:8000", "local", 2)
+    near = provider.endpoint(make_model({}))
+    assert (near.address, near.kind, near.concurrency) == ("http://localhost:8000", "local", 1)
+    assert provider.endpoint(make_model({"concurrency": "2"})).concurrency == 2
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://ann:pw@proxy.example.com/claude")
     given = provider.endpoint(make_model({}))
     assert (given.address, given.kind) == ("https://proxy.example.com/claude", "cloud")
