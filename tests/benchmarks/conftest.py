@@ -1,0 +1,14 @@
+"""Benchmarks need the machine to themselves."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def alone() -> None:
+    """Skips beside the workers of xdist, which would be what is measured."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("timed: run `pytest tests/benchmarks`, without workers")
