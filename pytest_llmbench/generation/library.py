@@ -25,7 +25,7 @@ from pytest_llmbench.generation.ask import GenerationFailed, Progress
 from pytest_llmbench.generation.lanes import Answer, Answerer, Job
 from pytest_llmbench.generation.recording import Recording, RecordingError, read_recording
 from pytest_llmbench.models import Model
-from pytest_llmbench.providers.protocol import ProviderError
+from pytest_llmbench.providers.protocol import Endpoint, ProviderError
 
 README = """\
 # Recordings of pytest-llmbench
@@ -54,17 +54,20 @@ class Question:
     """What an answer belongs to: asked differently in any of this, it is another question."""
 
     spec: str
+    endpoint: str
+    """The server's address: the same spec may be asked elsewhere another day."""
     messages: tuple[tuple[str, str], ...]
     system: str | None
     max_tokens: int
     sample: int
 
     @classmethod
-    def of(cls, job: Job) -> Question:
+    def of(cls, job: Job, endpoint: Endpoint) -> Question:
         """The question of a job."""
         request = job.request
         return cls(
             spec=job.model.spec,
+            endpoint=endpoint.address,
             messages=tuple((message.role, message.content) for message in request.messages),
             system=request.system,
             max_tokens=request.max_tokens,
@@ -75,6 +78,7 @@ class Question:
         """As plain JSON values."""
         return {
             "spec": self.spec,
+            "endpoint": self.endpoint,
             "messages": [{"role": role, "content": text} for role, text in self.messages],
             "system": self.system,
             "max_tokens": self.max_tokens,
@@ -100,6 +104,9 @@ class LiveModels(Answerer, Protocol):
 
     def is_archive(self, model: Model) -> bool:
         """Whether the model's answers are there already, and need no recording."""
+
+    def find_endpoint(self, model: Model) -> Endpoint:
+        """Where the model is asked."""
 
     def find_digest(self, model: Model) -> str | None:
         """The digest of the weights that the server has now; None when it does not say."""
@@ -170,20 +177,21 @@ class Library:
         return None
 
     def list_earlier(self, model: Model) -> list[Recording]:
-        """Recordings of this very spec, whatever was asked; some of them when there are many."""
+        """Recordings of this very spec at its server, whatever was asked; at most MOST_EARLIER."""
         folder = self._folder / "recordings" / _slug(model.provider) / _slug(model.name)
+        asked = (model.spec, self._live.find_endpoint(model).address)
         recordings = []
         for file in sorted(folder.rglob("*.json"))[:MOST_EARLIER]:
             try:
                 data = json.loads(file.read_text(encoding="utf-8"))
-                if data["question"]["spec"] == model.spec:
+                if (data["question"]["spec"], data["question"]["endpoint"]) == asked:
                     recordings.append(read_recording(data))
             except (OSError, ValueError, LookupError, TypeError, RecordingError):
                 continue  # whoever needs this one will be told
         return recordings
 
     def _candidates(self, job: Job) -> Iterator[Path]:
-        question = Question.of(job)
+        question = self._question(job)
         folder = self._folder / self._place("recordings", job)
         with self._lock:
             if folder not in self._shelves:
@@ -191,6 +199,9 @@ class Library:
         start = f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}"
         for name in self._shelves[folder].get(start, ()):
             yield folder / name
+
+    def _question(self, job: Job) -> Question:
+        return Question.of(job, self._live.find_endpoint(job.model))
 
     def _place(self, shelf: str, job: Job) -> Path:
         """Within the folder."""
@@ -204,7 +215,7 @@ class Library:
 
         A failure is kept for the end of the run; None then.
         """
-        question = Question.of(job)
+        question = self._question(job)
         moment = datetime.now(UTC)
         name = (
             f"{_slug(job.request.prompt)}-s{question.sample}-{question.key()}-"
@@ -220,7 +231,7 @@ class Library:
             "question": question.to_json(),
             "versions": self._versions,
         }
-        text = json.dumps(data, ensure_ascii=False, indent=1)
+        text = json.dumps(data, indent=1)  # in ASCII: half an emoji has no other form in a file
         try:
             self._furnish()
             place = self._place(shelf, job) / name
@@ -263,7 +274,7 @@ def write_durably(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
     try:
-        with unfinished.open("w", encoding="utf-8", errors="surrogatepass") as file:
+        with unfinished.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

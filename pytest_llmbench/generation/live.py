@@ -17,6 +17,7 @@ from pytest_llmbench.generation.request import Request
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import (
     Archive,
+    Endpoint,
     Expectant,
     Facts,
     FaultKind,
@@ -105,7 +106,7 @@ class LiveAnswerer:
 
     def _keeps_prompts(self, model: Model) -> bool:
         """Whether the server keeps prompts without telling how much of one it had kept."""
-        return self._providers[model.provider].endpoint(model).kind == "local"
+        return self.find_endpoint(model).kind == "local"
 
     def _ask_as_it_is(self, session: Session, job: Job, progress: Progress) -> Recording:
         def ask_session(session: Session) -> Recording:
@@ -124,7 +125,7 @@ class LiveAnswerer:
         return self._costs.account(
             session,
             job.model,
-            self._providers[job.model.provider].endpoint(job.model),
+            self.find_endpoint(job.model),
             job.request,
             called_off=progress.called_off.is_set,
             ask=ask_session,
@@ -132,7 +133,11 @@ class LiveAnswerer:
 
     def is_archive(self, model: Model) -> bool:
         """Whether the model's answers are there already, and need no recording."""
-        return self._providers[model.provider].endpoint(model).kind == "offline"
+        return self.find_endpoint(model).kind == "offline"
+
+    def find_endpoint(self, model: Model) -> Endpoint:
+        """Where the model is asked."""
+        return self._providers[model.provider].endpoint(model)
 
     def find_digest(self, model: Model) -> str | None:
         """The digest of the weights that the server has now; None when it does not say.

@@ -73,7 +73,7 @@ def test_without_a_mode_every_run_asks_anew_and_keeps_what_it_had(echo: pytest.P
 
 @pytest.mark.parametrize(
     "change",
-    ["prompt", "system", "parameters", "sample", "digest", "max_tokens"],
+    ["prompt", "system", "parameters", "server", "sample", "digest", "max_tokens"],
 )
 def test_another_question_is_never_answered_by_an_old_recording(
     echo: pytest.Pytester, change: str
@@ -88,6 +88,9 @@ def test_another_question_is_never_answered_by_an_old_recording(
         suite.write_text(suite.read_text().replace("prompt=", "system='Be brief.', prompt="))
     elif change == "parameters":
         arguments[0] += "?delay_s=0.01"
+    elif change == "server":
+        conftest = echo.path / "conftest.py"
+        conftest.write_text(conftest.read_text().replace("counting.invalid", "elsewhere.invalid"))
     elif change == "sample":
         arguments.append("--llm-samples=2")
     elif change == "digest":
@@ -106,6 +109,7 @@ def test_a_recording_reads_as_what_was_asked_and_answered(echo: pytest.Pytester)
     assert data["text"] == "```python\nprint('t0')\n```\n"
     assert data["question"] == {
         "spec": "counting/m?delay_s=0.01",
+        "endpoint": "counting.invalid",
         "messages": [{"role": "user", "content": "Print t0."}],
         "system": None,
         "max_tokens": 16384,
