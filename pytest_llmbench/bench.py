@@ -37,13 +37,16 @@ from pytest_llmbench.solution import MissingAnswer
 from pytest_llmbench.task_items import (
     CASE,
     WORK,
+    Collected,
     bind_items,
     choose_prompts,
+    find_sharers,
     find_work,
     join_binding,
     model_of,
     parameters_of,
     parametrize_task,
+    read_collected,
     works_of,
 )
 from pytest_llmbench.tasks import FULL_POINTS, Task, TaskError, join_tasks
@@ -152,11 +155,18 @@ class Bench:
         """Make each task's function one item for each model, prompt and sample."""
         parametrize_task(metafunc, self.models, self.settings.samples)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Bind the items that are left to their tasks, and put them in the order of the lanes."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
+        """Let others select, then bind what is left to its tasks, in the order of the lanes."""
+        collected = read_collected(items)
+        yield
+        self._bind(items, collected)
+
+    def _bind(self, items: list[pytest.Item], collected: Collected) -> None:
         try:
-            bound = bind_items(items)
+            bound = bind_items(items, collected)
             self.tasks = join_tasks([(item.nodeid, binding.task) for item, binding in bound])
             chosen = choose_prompts(bound, self.settings.prompts)
         except TaskError as error:
@@ -175,6 +185,7 @@ class Bench:
         give_ceilings(self.config, tasks, self.settings.timeout_s)
         items[:] = others + order_by_lane(tasks, model_of, self.endpoint, self.models)
         self._plan = [(work.nodeid, work.binding.key) for work in map(find_work, items) if work]
+        self._plan += find_sharers(chosen, collected)
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """A task whose points cannot add up to a full score."""

@@ -16,12 +16,12 @@ from pytest_llmbench.reports.baseline import Baseline, BaselineComparison
 from pytest_llmbench.reports.github import annotation_lines, step_summary_lines
 from pytest_llmbench.reports.json_report import summary_document
 from pytest_llmbench.reports.run import Environment, ModelRecord, Run, TaskRecord
-from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary, summarize
 from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.reports.writing import find_face, write_report
 from pytest_llmbench.results import NO_CHECKS, Result
 from pytest_llmbench.runs import BaselineError, keep_run, read_baseline
+from pytest_llmbench.safe_text import one_line
 from pytest_llmbench.scoring import score_categories, total_score
 from pytest_llmbench.settings import Settings
 from pytest_llmbench.versions import find_versions
@@ -111,9 +111,9 @@ class Collector:
         for path in self._bench.settings.reports:
             try:
                 written = write_report(path, summary)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                self._unwritten.append(f"--llm-report={path}: cannot be written: {reason}")
+            except Exception as error:  # noqa: BLE001  # no report may cost the others, or the tables
+                why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+                self._unwritten.append(f"--llm-report={path}: cannot be written: {why}")
             else:
                 self._written.extend(map(str, written))
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_llmbench.generation.request import Message, Request
-from pytest_llmbench.reports.safe_text import escape_controls
 from pytest_llmbench.results import Check
+from pytest_llmbench.safe_text import escape_controls
 
 LARGEST_LIMIT = 65_536
 """No answer is given more tokens than this for having been cut off; the user may give more."""

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Pending
-from pytest_llmbench.reports.safe_text import escape_controls
+from pytest_llmbench.safe_text import escape_controls
 
 CHARS_PER_TOKEN = 4
 """About what a token holds; good enough for a line that shows that something moves."""

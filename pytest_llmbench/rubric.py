@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.given_tests import GivenTestsError
-from pytest_llmbench.results import Check, ProgramRun, replace_surrogates
+from pytest_llmbench.results import Check, ProgramRun
+from pytest_llmbench.safe_text import escape_controls
 from pytest_llmbench.sandbox.protocol import SandboxError
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class Rubric:
 
         Raises ValueError, outside of the check, for a category that the task's points don't name.
         """
+        if not (_is_text(category) and _is_text(name)):
+            raise TypeError(
+                f"rubric.check({category!r}, {name!r}): expected two texts, category and name"
+            )
         points = self._task.points
         if points and category not in points:
             raise ValueError(
@@ -81,9 +86,13 @@ class Rubric:
             self._notebook.under_way = None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def tell_failure(failure: BaseException) -> str:
     """Why a check failed, in a few lines: an assertion's own words, or the error and its place."""
-    text = replace_surrogates(str(failure))
+    text = escape_controls(str(failure))
     kind = type(failure).__name__
     if isinstance(failure, AssertionError | pytest.fail.Exception) and text:
         return _shorten(text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -16,7 +17,10 @@ CASE = "llm_case"
 """The parameter that makes an item of each model, prompt and sample."""
 WORK = pytest.StashKey[Work]()
 
-Bound = tuple[pytest.Item, Binding]
+AnswerKey: TypeAlias = tuple[str, str, str, int]
+"""Model, task, prompt and sample."""
+
+Bound: TypeAlias = tuple[pytest.Item, Binding]
 """A test item, and the answer that it judges."""
 
 
@@ -57,26 +61,75 @@ def _case_id(case: Case, prompts: Sequence[str], samples: int) -> str:
     return "-".join(parts)
 
 
-def bind_items(items: Iterable[pytest.Item]) -> list[Bound]:
+Place: TypeAlias = tuple[str, tuple[int, ...]]
+"""A test function, and the marks of its row: what has one task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was collected, before anything was deselected."""
+
+    tasks: Mapping[Place, Task | TaskError]
+    """The task of each place, or why its mark cannot be read."""
+    keys: Mapping[str, AnswerKey]
+    """Node id → the answer that the item judges."""
+    judges: Mapping[AnswerKey, int]
+    """How many items judge the same answer."""
+
+
+def read_collected(items: Iterable[pytest.Item]) -> Collected:
+    """The tasks behind the items; each mark is read once, whatever the models and samples."""
+    tasks: dict[Place, Task | TaskError] = {}
+    keys: dict[str, AnswerKey] = {}
+    for item in items:
+        case, place = parameters_of(item).get(CASE), _place_of(item)
+        if place not in tasks and place[1]:
+            tasks[place] = _read_task_of(item) if case else _refuse(item)
+        task = tasks.get(place)
+        if case is not None and isinstance(task, Task):
+            keys[item.nodeid] = Binding(task, case).key
+    return Collected(tasks, keys, Counter(keys.values()))
+
+
+def bind_items(items: Iterable[pytest.Item], collected: Collected) -> list[Bound]:
     """Each item of a task with what it judges. Raises TaskError for a mark that cannot be."""
     bound = []
-    functions: dict[str, set[str]] = {}
     for item in items:
-        case = parameters_of(item).get(CASE)
-        if case is None:
-            continue
-        function = getattr(item, "originalname", item.name)
-        marks = [mark.kwargs for mark in item.iter_markers("llm_task")]
-        try:
-            task = read_task(marks, function=function, folder=item.path.parent)
-        except TaskError as error:
-            raise TaskError(f"{item.nodeid.partition('[')[0]}: {error}") from None
-        functions.setdefault(task.name, set()).add(_place_of(item))
-        bound.append((item, Binding(task, case)))
+        task, case = collected.tasks.get(_place_of(item)), parameters_of(item).get(CASE)
+        if isinstance(task, TaskError):
+            raise task
+        if task is not None and case is not None:
+            binding = Binding(task, case)
+            shared = collected.judges[binding.key] > 1
+            bound.append((item, replace(binding, shared=shared)))
+    return bound
+
+
+def find_sharers(chosen: Sequence[Bound], collected: Collected) -> list[tuple[str, AnswerKey]]:
+    """The items that were left out but judge the same answers as the chosen ones."""
+    keys = {binding.key for _, binding in chosen}
+    running = {item.nodeid for item, _ in chosen}
     return [
-        (item, replace(binding, shared=len(functions[binding.task.name]) > 1))
-        for item, binding in bound
+        (nodeid, key)
+        for nodeid, key in collected.keys.items()
+        if key in keys and nodeid not in running
     ]
+
+
+def _read_task_of(item: pytest.Item) -> Task | TaskError:
+    function = getattr(item, "originalname", item.name)
+    marks = [mark.kwargs for mark in item.iter_markers("llm_task")]
+    try:
+        return read_task(marks, function=function, folder=item.path.parent)
+    except TaskError as error:
+        return TaskError(f"{item.nodeid.partition('[')[0]}: {error}")
+
+
+def _refuse(item: pytest.Item) -> TaskError:
+    return TaskError(
+        f"{item.nodeid}: llm_task needs a function, or a method of a plain class; "
+        "pytest gives a unittest.TestCase neither parameters nor fixtures"
+    )
 
 
 def choose_prompts(bound: Sequence[Bound], wanted: Sequence[str]) -> list[Bound]:
@@ -106,11 +159,9 @@ def join_binding(binding: Binding, tasks: Mapping[str, Task]) -> Binding:
     return replace(binding, task=task)
 
 
-def _place_of(item: pytest.Item) -> str:
-    """The item's test function, and its row where it has one."""
-    # The row's values are the same objects for every case; pytest's own indices count the cases.
-    row = [(name, id(value)) for name, value in parameters_of(item).items() if name != CASE]
-    return f"{item.nodeid.partition('[')[0]} {row}"
+def _place_of(item: pytest.Item) -> Place:
+    marks = tuple(id(mark) for mark in item.iter_markers("llm_task"))
+    return item.nodeid.partition("[")[0], marks
 
 
 def parameters_of(item: pytest.Item) -> Mapping[str, Any]:

@@ -253,7 +253,7 @@ def test_10_000_results_of_two_models_are_compared_in_two_seconds() -> None:
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - a simulation that repeats
+    return random.Random(seed)
 
 
 def compare(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> ScoreComparison:

@@ -219,7 +219,7 @@ def test_intervals_of_10_000_results_take_less_than_two_seconds() -> None:
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - a simulation that repeats
+    return random.Random(seed)
 
 
 def interval_of(tasks: Sequence[Sequence[float]]) -> tuple[float, float]:

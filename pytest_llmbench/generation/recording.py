@@ -159,9 +159,13 @@ def _read_usage(data: Mapping[str, Any]) -> Usage:
 
 def _read_timing(data: Mapping[str, Any]) -> Timing:
     kinds: Mapping[str, tuple[type, ...]] = {"connection_reused": (bool,), "decode_tokens": (int,)}
-    return Timing(
+    timing = Timing(
         **{name: _optional(data, name, *kinds.get(name, (float, int))) for name in _TIMING_FIELDS}
     )
+    moments = [each for each in (timing.ttft_s, timing.ttfo_s, timing.total_s) if each is not None]
+    if moments != sorted(moments):
+        raise RecordingError("`ttft_s`, `ttfo_s` and `total_s` are not in this order in time")
+    return timing
 
 
 def _read_pieces(rows: list[Any]) -> tuple[Piece, ...]:

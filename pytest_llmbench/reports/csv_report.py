@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
-from pytest_llmbench.reports.safe_text import escape_controls
 from pytest_llmbench.reports.summary import Summary
 from pytest_llmbench.results import CategoryScore, GenerationRecord, Result
+from pytest_llmbench.safe_text import escape_controls
 
 _KEY = ("nodeid", "model", "task", "prompt", "sample")
 _OUTCOME = ("status", "reason", "fault", "score")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from pytest_llmbench.reports.figures import show_score
 from pytest_llmbench.reports.markdown import short_markdown_lines
-from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary
 from pytest_llmbench.results import Result
+from pytest_llmbench.safe_text import one_line
 
 MAX_ANNOTATIONS = 10
 """GitHub shows no more of a kind for one step."""

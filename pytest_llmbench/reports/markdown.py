@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from pytest_llmbench.reports.baseline import Changes, change_lines
 from pytest_llmbench.reports.figures import show_score
-from pytest_llmbench.reports.safe_text import one_line
 from pytest_llmbench.reports.summary import Summary
 from pytest_llmbench.reports.tables import (
     Cell,
@@ -21,6 +20,7 @@ from pytest_llmbench.reports.tables import (
     working_program_table,
 )
 from pytest_llmbench.reports.troubles import Trouble
+from pytest_llmbench.safe_text import one_line
 
 _SPECIAL = re.compile(r"[\\`*_\[\]|~$]|^[#+=-]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}

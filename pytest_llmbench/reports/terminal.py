@@ -8,14 +8,6 @@ from dataclasses import replace
 
 from pytest_llmbench.reports.baseline import Changes, change_lines
 from pytest_llmbench.reports.figures import show_score
-from pytest_llmbench.reports.safe_text import (
-    cut_end,
-    cut_middle,
-    display_width,
-    escape_controls,
-    one_line,
-    wrap,
-)
 from pytest_llmbench.reports.summary import Summary
 from pytest_llmbench.reports.tables import (
     Cell,
@@ -27,6 +19,14 @@ from pytest_llmbench.reports.tables import (
 )
 from pytest_llmbench.reports.troubles import Gap, Trouble
 from pytest_llmbench.results import Check, Result
+from pytest_llmbench.safe_text import (
+    cut_end,
+    cut_middle,
+    display_width,
+    escape_controls,
+    one_line,
+    wrap,
+)
 
 _BETWEEN = "  "
 _LEAST_LABEL = 12

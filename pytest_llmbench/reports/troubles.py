@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from pytest_llmbench.reports.safe_text import cut_end
 from pytest_llmbench.results import Diagnosis, Result
+from pytest_llmbench.safe_text import cut_end
 
 MAX_GAPS = 10
 MAX_REASON_WIDTH = 500

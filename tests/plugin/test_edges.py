@@ -38,7 +38,7 @@ def test_half_a_character_ends_no_run(
     result = run_bench("--llm-models=file/half", "--llm-report=out.json", "--llm-report=out.html")
     result.assert_outcomes(failed=1)
     check = one_of(read_report(project.path / "out.json")["results"])["checks"][0]
-    assert check["message"].splitlines()[-1] == "  + half ?"
+    assert check["message"].splitlines()[-1] == "  + half \\ud83d"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,10 @@ def test_half_a_character_ends_no_run(
         (
             {"text": "x", "timing": {"total_s": float("nan")}},
             "`total_s` is nan; expected a number that is not negative",
+        ),
+        (
+            {"text": "x", "timing": {"ttft_s": 5, "ttfo_s": 2, "total_s": 9}},
+            "`ttft_s`, `ttfo_s` and `total_s` are not in this order in time",
         ),
         (
             {"text": "x", "usage": {"output_tokens": -5}},
@@ -130,6 +134,88 @@ def test_points_that_stay_below_a_full_score_are_remarked(project: pytest.Pytest
     assert one_of(read_report(project.path / "out.json")["results"])["score"] == 80.0
 
 
+def test_a_unittest_method_cannot_be_a_task_and_is_told_so(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_case="""
+        import unittest
+        import pytest
+
+        class TestCase(unittest.TestCase):
+            @pytest.mark.llm_task(prompt="p")
+            def test_it(self):
+                pass
+        """
+    )
+    result = project.runpytest_inprocess("--llm-models=junk")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: test_case.py::TestCase::test_it: llm_task needs a function, "
+            "or a method of a plain class; "
+            "pytest gives a unittest.TestCase neither parameters nor fixtures"
+        ]
+    )
+
+
+def test_an_empty_group_is_a_mistake(project: pytest.Pytester) -> None:
+    (project.path / "llmbench.toml").write_text("[models]\nnobody = []\n")
+    result = project.runpytest_inprocess("--llm-models=nobody")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --llm-models: that is a group without a model"])
+
+
+def test_a_part_of_a_task_that_was_deselected_leaves_it_unscored(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    """The function that ran is judged by its own checks; of the whole nobody knows the score."""
+    project.makepyfile(
+        test_t=SHARED.format(first=", points={'x': 50}", second=", points={'y': 50}")
+    )
+    result = run_bench("--llm-models=junk", "-k", "test_a", "--llm-report=out.json")
+    result.assert_outcomes(passed=1)
+    unscored = one_of(read_report(project.path / "out.json")["results"])
+    assert (unscored["score"], unscored["fault"]) == (None, "not-run")
+    assert unscored["reason"] == "test_t.py::test_b[junk] did not run"
+
+
+def test_rows_are_told_apart_by_their_marks_and_share_a_task_without(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    """Rows of equal values with marks of their own are tasks; rows without judge one answer."""
+    project.makepyfile(
+        test_rows="""
+        import pytest
+
+        task = pytest.mark.llm_task
+        OWN = [
+            pytest.param(None, id=name, marks=task(name=name, prompt=name, reference=text))
+            for name, text in {"a": "\\na=1\\n", "b": "\\nb=1\\n"}.items()
+        ]
+
+        @pytest.mark.parametrize("row", OWN)
+        def test_own(row, request, generation, rubric):
+            with rubric.check("works", "is its own"):
+                assert f"{request.node.name[-2]}=1" in generation.text
+
+        @task(name="one", prompt="p", reference="\\nx=1\\n")
+        @pytest.mark.parametrize("word", ["x", "zz"])
+        def test_one(word, generation, rubric):
+            with rubric.check("words", word):
+                assert word in generation.text
+        """
+    )
+    result = run_bench("--llm-models=reference", "--llm-samples=2", "--llm-report=out.json")
+    result.assert_outcomes(passed=6, failed=2)
+    scores = {
+        (each["task"], each["sample"]): each["score"]
+        for each in read_report(project.path / "out.json")["results"]
+    }
+    assert scores == {
+        ("a", 0): 100.0, ("a", 1): 100.0, ("b", 0): 100.0, ("b", 1): 100.0,
+        ("one", 0): 50.0, ("one", 1): 50.0,
+    }  # fmt: skip
+
+
 def test_rows_of_objects_that_have_marks_of_their_own_are_left_alone(
     project: pytest.Pytester,
 ) -> None:
@@ -184,12 +270,9 @@ def test_a_file_name_that_no_disk_takes_is_the_answers_own_business(
     project: pytest.Pytester, answers: WriteAnswers
 ) -> None:
     project.makepyfile(test_echo=ECHO_SUITE.replace("COUNT", "1"))
-    answers(
-        "long",
-        {
-            "t0.md": f"```python solution.py\nprint('t0')\n```\n```python {'漢' * 90}.py\nx = 1\n```\n"
-        },
-    )
+    long_name = f"{'漢' * 90}.py"
+    program = "```python solution.py\nprint('t0')\n```\n"
+    answers("long", {"t0.md": f"{program}```python {long_name}\nx = 1\n```\n"})
     project.runpytest_inprocess("--llm-models=file/long").assert_outcomes(passed=1)
 
 

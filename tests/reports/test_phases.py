@@ -1,8 +1,7 @@
 """Where the time of an answer went."""
 
-from report_builders import make_generation
-
 from pytest_llmbench.reports.phases import Phases, split_time
+from report_builders import make_generation
 
 
 def test_a_load_within_the_first_token_is_told_apart_from_the_wait() -> None:

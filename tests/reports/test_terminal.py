@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pytest_llmbench.reports.run import Run
-from pytest_llmbench.reports.safe_text import display_width
 from pytest_llmbench.reports.summary import summarize
 from pytest_llmbench.reports.terminal import terminal_lines
 from pytest_llmbench.results import Diagnosis
+from pytest_llmbench.safe_text import display_width
 from report_builders import make_checks, make_generation, make_result, make_run, make_unscored
 
 MENU = make_checks({"functional": [("EOFError: EOF when reading a line", None)] * 7})

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pytest_llmbench.reports.figures import show_cost, show_score, show_seconds
 from pytest_llmbench.reports.html.markup import element, start, text
 from pytest_llmbench.reports.phases import Phases
-from pytest_llmbench.reports.safe_text import cut_middle, display_width
 from pytest_llmbench.reports.standings import Standing
+from pytest_llmbench.safe_text import cut_middle, display_width
 
 WIDTH, HEIGHT = 390, 310
 LEFT, RIGHT, TOP, BOTTOM = 40, 364, 28, 272

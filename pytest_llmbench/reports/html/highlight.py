@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from pytest_llmbench.reports.html.markup import MAX_TEXT_CHARS, text
-from pytest_llmbench.reports.safe_text import escape_controls
+from pytest_llmbench.safe_text import escape_controls
 
 
 def highlight(source: str, path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from pytest_llmbench.reports.safe_text import escape_controls
+from pytest_llmbench.safe_text import escape_controls
 
 MAX_TEXT_CHARS = 40_000
 
