@@ -29,6 +29,8 @@ class Channel:
         self._end = end
         self._lock = threading.Lock()
         self._open = True
+        self._broken: str | None = None
+        """Why no reply can be told from a late one any more; None while all came in time."""
 
     def ask(
         self,
@@ -37,20 +39,30 @@ class Channel:
         most_bytes: int = _SLACK_BYTES,
         patience_s: float = _PATIENCE_S,
     ) -> list[bytes]:
-        """Send a request and wait for its reply; no fields: only wait. Raises SandboxError."""
+        """Send a request and wait for its reply; no fields: only wait. Raises SandboxError.
+
+        After the first failure, every request fails: a late reply would be taken for the next's.
+        """
         with self._lock:
             if not self._open:
                 raise SandboxError("the box is closed")
-            try:
-                if fields:
-                    frames.write_frame(self._requests, fields)
-                deadline = time.monotonic() + patience_s
-                reply = frames.read_frame(self._replies, most_bytes, deadline)
-            except frames.BrokenFrameError as error:
-                raise SandboxError(f"the box broke: {self._complaint() or error}") from error
-            if not reply:
-                raise SandboxError(f"the box broke: {self._complaint() or 'its server ended'}")
-            return reply
+            if self._broken is None:
+                try:
+                    return self._exchange(fields, most_bytes, time.monotonic() + patience_s)
+                except frames.BrokenFrameError as error:
+                    self._broken = self._complaint() or str(error)
+                except BaseException:  # a test's timeout, or Ctrl-C: the reply is still to come
+                    self._broken = "a request was interrupted"
+                    raise
+            raise SandboxError(f"the box broke: {self._broken}")
+
+    def _exchange(self, fields: list[bytes], most_bytes: int, deadline: float) -> list[bytes]:
+        if fields:
+            frames.write_frame(self._requests, fields)
+        reply = frames.read_frame(self._replies, most_bytes, deadline)
+        if not reply:
+            raise frames.BrokenFrameError("its server ended")
+        return reply
 
     def close(self) -> None:
         """Hang up, and wait until the server and all of its box are gone."""
