@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import overload
 
@@ -20,10 +21,11 @@ class AnswerLines(Sequence[str]):
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
         self._steps_left = _MAX_STEPS
+        read = cache(read_fence)  # most fences of an answer are alike
         self.fences = {
             number: fence
             for number, line in enumerate(self._lines)
-            if ("```" in line or "~~~" in line) and (fence := read_fence(line))
+            if ("```" in line or "~~~" in line) and (fence := read(line))
         }
         self._fence_numbers = list(self.fences)
         self._marked = [

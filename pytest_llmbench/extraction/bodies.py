@@ -123,6 +123,9 @@ class BodyReader:
 
     def _end_of_python(self, opener: _Opener) -> _End:
         """The first closer that makes the body parse; else the first."""
+        below = self._lines.fences.get(opener.at + 1)
+        if opener.first is None and below is not None and below.mark == opener.fence.mark:
+            return self._end_at(opener.at + 1)  # nothing at all parses
         outside, is_sure = self._first_outside_strings(opener)
         far = self._text_end() if outside is None else self._end_at(outside)
         for end in (far, *self._glued_ends(opener, far.line), self._plain_end(opener)):

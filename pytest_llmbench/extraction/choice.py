@@ -86,6 +86,7 @@ class _Choice:
             path = safe_path(each.name)
         except UnsafePathError as error:
             self._files.warn(f"the path {_shorten(each.name)} was refused: {error}")
+            self._files.refused_a_path = True
             if not each.is_firm:
                 self._unnamed.append(each.block)
         else:

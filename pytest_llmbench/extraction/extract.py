@@ -53,7 +53,12 @@ def extract_files(
         files.warn(state)
     reason = None
     if not files.texts:
-        reason = tell_why_no_code(text, is_cut=visible.is_cut, was_refused=stop == "refused")
+        reason = tell_why_no_code(
+            text,
+            refused_a_path=files.refused_a_path,
+            is_cut=visible.is_cut,
+            was_refused=stop == "refused",
+        )
     seems_cut = visible.is_cut or last_block_seems_cut(document, reader)
     return Extraction(
         files=files.texts,

@@ -65,6 +65,8 @@ def read_fence(line: str) -> Fence | None:
 
 
 def _is_tag(info: str) -> bool:
+    if not info:
+        return False
     said = read_info(info)
     return said.name is not None or (said.language is not None and said.code is None)
 

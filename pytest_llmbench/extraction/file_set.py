@@ -12,6 +12,8 @@ class FileSet:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.warnings: list[str] = []
+        self.refused_a_path = False
+        """The answer holds a block whose name must not be written."""
         self._folders: set[str] = set()
 
     def add(self, path: str, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llmbench.extraction.fences import Fence, read_fence
 from pytest_llmbench.extraction.text import is_quoted
@@ -78,7 +78,9 @@ class _Sieve:
                     return Visible("\n".join(self._kept), is_cut=True)
                 at = self._resume_after(tag)
                 continue
-            tag = None if fence else self._close_tag_in(at)
+            tag = self._tag_behind(at, fence, open_fence) if fence else self._close_tag_in(at)
+            if fence and tag and self._is_last(tag):
+                tag = None  # the block before it is the answer
             if tag and (open_fence is None or self._is_closed_here(tag, open_fence)):
                 if not (self._closed_one and self._is_last(tag)):
                     self._kept.clear()
@@ -109,6 +111,8 @@ class _Sieve:
         for number in range(start, len(self._lines)):
             fence = self._fence_at.get(number)
             if fence:
+                if tag := self._tag_behind(number, fence, open_fence):
+                    return tag
                 open_fence = _fence_state(open_fence, fence)
                 continue
             tag = self._close_tag_in(number, column if number == start else 0)
@@ -127,6 +131,14 @@ class _Sieve:
             if not (is_quoted(line, *match.span()) or _is_mentioned(line, *match.span())):
                 return _CloseTag(number, match.end())
         return None
+
+    def _tag_behind(self, number: int, fence: Fence, open_fence: Fence | None) -> _CloseTag | None:
+        """The close tag right behind a fence that closes a block, or that opens none."""
+        if not _CLOSER.match(fence.info):
+            return None
+        if open_fence is not None and not replace(fence, info="").closes(open_fence):
+            return None
+        return self._close_tag_in(number)
 
     def _is_closed_here(self, tag: _CloseTag, open_fence: Fence) -> bool:
         """Whether a tag inside a block is real: the block was never closed.

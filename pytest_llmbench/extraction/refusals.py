@@ -15,8 +15,10 @@ _REFUSAL = re.compile(
 _OPENING_CHARS = 600
 
 
-def tell_why_no_code(text: str, *, is_cut: bool, was_refused: bool) -> str:
+def tell_why_no_code(text: str, *, refused_a_path: bool, is_cut: bool, was_refused: bool) -> str:
     """The reason, in a few words; `text` is the answer without its reasoning."""
+    if refused_a_path:
+        return "unsafe path"
     if is_cut:
         return "cut in reasoning"
     if was_refused:

@@ -18,7 +18,8 @@ class Extraction:
     """The text of `entry`; None when the answer does not hold that file."""
 
     reason: str | None = None
-    """Why there is no code, in a few words; None when there is a file."""
+    """Why there is no file: `empty`, `refusal`, `prose`, `cut in reasoning`, or `unsafe path` when
+    there was code, but under names alone that must not be written. None when there is a file."""
 
     truncated: bool | Literal["suspected"] = False
     """Whether the answer was cut off. True and False come from the stop reason; without one,

@@ -172,6 +172,12 @@ def test_100_000_hostile_characters_are_read_in_under_2_s(piece: str, opening: s
     check(extraction, "solution.py")
 
 
+def test_200_000_fences_are_read_in_under_4_s() -> None:
+    start_s = time.process_time()
+    check(extract_files("```\n" * 200_000), "solution.py")
+    assert time.process_time() - start_s < 4
+
+
 @settings(max_examples=12, deadline=None)
 @given(pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join))
 def test_any_pattern_repeated_is_read_in_under_2_s(pieces: str) -> None:

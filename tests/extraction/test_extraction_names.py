@@ -262,6 +262,14 @@ def test_n_paths_that_lead_outside_are_refused_and_reported(
     assert extraction.warnings == (f"the path {shown} was refused: {why}",)
 
 
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../x.py"])
+def test_n_code_under_refused_names_alone_is_no_prose(name: str) -> None:
+    """The reason says that there was code, and why none of it is a file."""
+    extraction = extract_files(f"Here:\n```{name}\nprint(1)\n```\n")
+    assert extraction.files == {}
+    assert extraction.reason == "unsafe path"
+
+
 def test_n_a_refused_path_in_a_comment_leaves_the_program_its_place() -> None:
     extraction = extract_files(f"```python\n# /home/me/util.py\n{UTIL}```\n")
     assert extraction.main == f"# /home/me/util.py\n{UTIL}"

@@ -125,5 +125,21 @@ def test_r6_an_unclosed_fence_in_the_reasoning_does_not_swallow_the_answer(
     assert extract_files(answer).main == CODE
 
 
+@pytest.mark.parametrize("opener", ["<think>hmm\n", ""])
+def test_r6_a_close_tag_may_stand_behind_the_fence_that_closes_a_draft(opener: str) -> None:
+    answer = f"{opener}```python\n{DRAFT}```</think>\n{fenced(CODE)}"
+    assert extract_files(answer).files == {"solution.py": CODE}
+
+
+def test_r5_a_close_tag_behind_a_fence_in_a_docstring_is_text() -> None:
+    code = f'def tail(text):\n    """Cut at:\n\n```</think>\n"""\n\n\n{CODE}'
+    assert extract_files(fenced(code)).main == code
+
+
+@pytest.mark.parametrize("opening", ["<think>Hm.</think>\n", ""])
+def test_r3_a_stray_close_tag_behind_the_last_fence_drops_nothing(opening: str) -> None:
+    assert extract_files(f"{opening}```python\n{CODE}```</think>\n").main == CODE
+
+
 def test_r6_holds_for_an_answer_without_fences() -> None:
     assert extract_files(f"<think>\n```python\n{DRAFT}\n</think>\n{CODE}").main == CODE
