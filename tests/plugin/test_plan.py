@@ -61,7 +61,8 @@ def test_a_plan_asks_runs_and_writes_nothing(echo: pytest.Pytester, run_bench: R
             "*8/12 tests collected (4 deselected)*",
         ]
     )
-    assert "gw0" not in result.stdout.str()
+    assert "[gw0]" not in result.stdout.str()
+    assert "workers" not in result.stdout.str()
 
 
 def test_a_plan_counts_what_recordings_hold(echo: pytest.Pytester) -> None:

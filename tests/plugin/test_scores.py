@@ -189,7 +189,7 @@ def test_is_no_task(solution):
 def test_faults_of_the_suite_are_unscored_and_what_never_ran_earns_nothing(
     project: pytest.Pytester, run_bench: RunBench
 ) -> None:
-    project.makepyfile(test_faults=FAULTS)
+    project.makepyfile(test_faulty=FAULTS)
     result = run_bench("--llm-models=reference", "--llm-report=out.json")
     result.assert_outcomes(failed=4, errors=1, skipped=1)
     result.stdout.fnmatch_lines(
@@ -221,11 +221,11 @@ def test_faults_of_the_suite_are_unscored_and_what_never_ran_earns_nothing(
         "skips_itself": (None, "skipped", "skipped: not today"),
         "looks_for_a_file_that_is_not_there": (50.0, None, None),
     }
-    broken = results["test_faults.py::test_suite_is_broken[reference]"]
+    broken = results["test_faulty.py::test_suite_is_broken[reference]"]
     assert [(each["name"], each["passed"]) for each in broken["checks"]] == [
         ("never passes", False)
     ]
-    assert broken["checks"][0]["message"] == "KeyError: 'in the check' (line 11 of test_faults.py)"
+    assert broken["checks"][0]["message"] == "KeyError: 'in the check' (line 11 of test_faulty.py)"
 
 
 def test_samples_and_prompts_make_items_of_their_own(
