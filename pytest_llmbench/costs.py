@@ -77,7 +77,8 @@ class Costs:
             session = _MeteredSession(session, meter, self._tariff)
         capped = None
         if self._budget is not None and (rate is not None or endpoint.kind == "cloud"):
-            most_usd = most_that_it_costs(rate, model, request)
+            most_input = count_most_tokens(request)
+            most_usd = most_that_it_costs(rate, model, most_input, request.max_tokens)
             session = capped = _CappedSession(session, model, self._budget, most_usd, called_off)
         try:
             recording = self._prices.put_cost(ask(session), model, endpoint, self._now())
@@ -95,11 +96,12 @@ class Costs:
             return self._meters[0]
 
 
-def most_that_it_costs(rate: Rate | None, model: Model, request: Request) -> float | None:
+def most_that_it_costs(
+    rate: Rate | None, model: Model, most_input_tokens: int, max_tokens: int
+) -> float | None:
     """USD that one answer may cost; None when the rate is not known."""
-    most_input = count_most_tokens(request)
-    usage = Usage(input_tokens=most_input, output_tokens=request.max_tokens)
-    details = {**model.parameters, CACHE_WRITES: most_input}
+    usage = Usage(input_tokens=most_input_tokens, output_tokens=max_tokens)
+    details = {**model.parameters, CACHE_WRITES: most_input_tokens}
     return None if rate is None else rate.charge(usage, details)
 
 

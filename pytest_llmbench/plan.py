@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pytest_llmbench.costs import most_that_it_costs
 from pytest_llmbench.energy import Gpu, is_here
+from pytest_llmbench.follow_up import LARGEST_LIMIT, MAX_COMPLAINT_CHARS
 from pytest_llmbench.generation.ask import GenerationFailed, Progress
 from pytest_llmbench.generation.lanes import Answer, Job
 from pytest_llmbench.generation.recording import Recording, RecordingError
@@ -21,7 +22,12 @@ from pytest_llmbench.generation.request import Request
 from pytest_llmbench.generation.result import Usage
 from pytest_llmbench.models import Model
 from pytest_llmbench.prices import PriceList, Rate
-from pytest_llmbench.providers.context import count_fewest_tokens, count_most_tokens
+from pytest_llmbench.providers.context import (
+    BYTES_PER_TOKEN_AT_LEAST,
+    TEMPLATE_TOKENS,
+    count_fewest_tokens,
+    count_most_tokens,
+)
 from pytest_llmbench.providers.protocol import Endpoint, Facts, Patience, ProviderError
 
 PATIENCE = Patience(total_s=30.0, stall_s=10.0, connect_s=5.0)
@@ -31,6 +37,9 @@ GUESSED_OUTPUT_TOKENS = 2_000
 """A program of some 200 lines. Thinking takes several times as much."""
 
 GUESSED_CHARACTERS_PER_TOKEN = 4
+
+COMPLAINT_TOKENS = TEMPLATE_TOKENS + MAX_COMPLAINT_CHARS // BYTES_PER_TOKEN_AT_LEAST
+"""What a message about a failed attempt hardly exceeds, in its template."""
 
 OTHER_MEMORY_BYTES = 2**30
 """What a server takes beside weights and cache, about: buffers, and the GPU's own context."""
@@ -236,6 +245,7 @@ class Planner:
     def _estimate(self, model: Model, endpoint: Endpoint, requests: Sequence[Request]) -> Expected:
         past = _sum_up(self._shelf.list_earlier(model))
         guesses = [_guess_usage(request, past) for request in requests]
+        bounds = [each for request in requests for each in _bound(request, self._attempts)]
         rate = self._prices.find(model, endpoint, None, self._now)
         seconds = None if past is None else past.total_s
         return Expected(
@@ -243,13 +253,13 @@ class Planner:
             fewest_input_tokens=sum(map(count_fewest_tokens, requests)),
             input_tokens=Estimate(
                 sum(each.input_tokens or 0 for each in guesses),
-                self._attempts * sum(map(count_most_tokens, requests)),
+                sum(input_tokens for input_tokens, _ in bounds),
             ),
             output_tokens=Estimate(
                 sum(each.output_tokens or 0 for each in guesses),
-                self._attempts * sum(request.max_tokens for request in requests),
+                sum(output_tokens for _, output_tokens in bounds),
             ),
-            cost_usd=_price(rate, model, requests, guesses, self._attempts),
+            cost_usd=_price(rate, model, guesses, bounds),
             price_source=None if rate is None else rate.source,
             time_s=(None if seconds is None else seconds * len(requests) / endpoint.concurrency),
         )
@@ -297,17 +307,29 @@ def _guess_usage(request: Request, past: Past | None) -> Usage:
     )
 
 
+def _bound(request: Request, attempts: int) -> list[tuple[int, int]]:
+    """The most (input, output) tokens of each attempt at a question.
+
+    A further attempt reads the answer before and what was wrong with it, or is given more room;
+    which of the two it will be is not known, so each counts as both.
+    """
+    bounds = []
+    most_input, limit = count_most_tokens(request), request.max_tokens
+    for _ in range(attempts):
+        bounds.append((most_input, limit))
+        most_input += limit + COMPLAINT_TOKENS
+        limit = max(limit, min(2 * limit, LARGEST_LIMIT))
+    return bounds
+
+
 def _price(
     rate: Rate | None,
     model: Model,
-    requests: Sequence[Request],
     guesses: Sequence[Usage],
-    attempts: int,
+    bounds: Sequence[tuple[int, int]],
 ) -> Estimate:
     if rate is None:
         return Estimate()
     about_usd = [rate.charge(usage, model.parameters) for usage in guesses]
-    most_usd = [most_that_it_costs(rate, model, request) for request in requests]
-    return Estimate(
-        sum(usd or 0.0 for usd in about_usd), attempts * sum(usd or 0.0 for usd in most_usd)
-    )
+    most_usd = [most_that_it_costs(rate, model, *each) for each in bounds]
+    return Estimate(sum(usd or 0.0 for usd in about_usd), sum(usd or 0.0 for usd in most_usd))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pytest_llmbench.energy import Gpu
+from pytest_llmbench.follow_up import ask_for_more, ask_to_correct
 from pytest_llmbench.generation.ask import GenerationFailed, Progress
 from pytest_llmbench.generation.lanes import Answer, Job
 from pytest_llmbench.generation.recording import Recording, RecordingError
@@ -15,7 +16,9 @@ from pytest_llmbench.models import Model
 from pytest_llmbench.plan import Estimate, Memory, ModelPlan, Planner, time_of_run
 from pytest_llmbench.plan_lines import plan_lines
 from pytest_llmbench.prices import OwnPrice, PriceList
+from pytest_llmbench.providers.context import count_most_tokens
 from pytest_llmbench.providers.protocol import Endpoint, Facts, Kind, Patience, ProviderError
+from pytest_llmbench.results import Check
 
 GIB = 2**30
 HOME = Endpoint("http://127.0.0.1:11434", "local", 1)
@@ -175,11 +178,43 @@ def test_what_a_cloud_costs_is_estimated_and_bounded() -> None:
 
 
 def test_further_attempts_count_in_what_it_can_cost() -> None:
+    """Each may be given twice the room of the one before, up to 65,536 tokens."""
     own = {"x/big-1": OwnPrice(input=0.0, output=100.0)}
     plan = make_plan(Facts(), model=CLOUD_MODEL, endpoint=CLOUD, own=own, attempts=3)
     assert plan.expected.cost_usd.about == pytest.approx(3 * 2_000 * 100 / 1e6)
-    assert plan.expected.cost_usd.at_most == pytest.approx(9 * 8_192 * 100 / 1e6)
+    assert plan.expected.output_tokens.at_most == 3 * (8_192 + 16_384 + 32_768)
+    assert plan.expected.cost_usd.at_most == pytest.approx(3 * 57_344 * 100 / 1e6)
+    many = make_plan(Facts(), tasks=["a"], attempts=6)
+    assert many.expected.output_tokens.at_most == 57_344 + 3 * 65_536
     assert part(plan, "answers") == "3 to ask for, up to 3 attempts at each; 0 from recordings"
+
+
+def test_no_conversation_of_several_attempts_costs_more_than_the_plan_says() -> None:
+    """Whatever mix of corrections and larger limits: every path, with answers of full length."""
+    attempts, price = 4, OwnPrice(input=50.0, output=100.0)
+    plan = make_plan(
+        Facts(), tasks=["a"], model=CLOUD_MODEL, endpoint=CLOUD, own={"x/big-1": price},
+        attempts=attempts,
+    )  # fmt: skip
+    failed = [
+        Check("works", f"number {each}", passed=False, message="word " * 200, duration_s=0.1)
+        for each in range(50)
+    ]
+
+    def price_of(request: Request) -> float:
+        tokens = count_most_tokens(request)
+        return (tokens * price.input + request.max_tokens * price.output) / 1e6
+
+    def most_of(request: Request, left: int) -> float:
+        if left == 1:
+            return price_of(request)
+        answer = "x" * 2 * request.max_tokens
+        following = (ask_to_correct(request, answer, failed, []), ask_for_more(request))
+        return price_of(request) + max(most_of(each, left - 1) for each in following if each)
+
+    assert plan.expected.cost_usd.at_most is not None
+    most_usd = most_of(job("a").request, attempts)
+    assert most_usd <= plan.expected.cost_usd.at_most <= 2 * most_usd
 
 
 @pytest.mark.parametrize(
