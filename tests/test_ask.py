@@ -21,7 +21,7 @@ from pytest_llmbench.generation.chunks import (
     ThinkingText,
     VisibleText,
 )
-from pytest_llmbench.generation.recording import Piece, Recording
+from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Message, Request
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import Patience, ProviderError, ServedModel
@@ -75,7 +75,8 @@ def test_each_stamp_is_taken_when_its_piece_comes() -> None:
     assert (recording.usage.output_tokens, recording.usage.visible_tokens) == (9, 5)
     assert recording.usage.reported_by == "provider"
     assert [piece.channel for piece in recording.pieces] == ["start", "thinking", "text", "text"]
-    assert recording.pieces[-1] == Piece(pytest.approx(3.0), "text", 6)
+    last = recording.pieces[-1]
+    assert (last.at_s, last.channel, last.chars) == (pytest.approx(3.0), "text", 6)
     assert (recording.served_model, recording.warm) == ("m-1", True)
     assert recording.details == {"digest": "abc"}
 
