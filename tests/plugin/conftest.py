@@ -1,4 +1,4 @@
-"""The harness of the plugin's own tests: small projects, run plain, with -n0 and with -n2."""
+"""The harness of the plugin's own tests: small projects, run plain and with -n2."""
 
 import functools
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import pytest_llmbench.plan_only  # noqa: F401
 from small_projects import RunBench, WriteAnswers
 
 
-@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+@pytest.fixture(params=[(), ("-n2",)], ids=["plain", "n2"])
 def workers(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The arguments that choose how many processes run the tests."""
     arguments: tuple[str, ...] = request.param

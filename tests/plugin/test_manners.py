@@ -154,6 +154,9 @@ def test_an_interrupt_ends_the_run_at_once_and_reports_what_there_is(
     assert len(asked(project.path)) < asked_before + 10
 
 
+@pytest.mark.parametrize(
+    "workers", [(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"], indirect=True
+)
 def test_junit_and_json_report_tell_the_score(
     project: pytest.Pytester, run_bench: RunBench
 ) -> None:
