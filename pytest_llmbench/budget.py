@@ -37,7 +37,7 @@ class Budget:
     def __init__(self, cap_usd: float, path: Path, clock: Clock) -> None:
         self.cap_usd = cap_usd
         self.path = path
-        self._clock = clock
+        self.clock = clock
 
     @classmethod
     def create(cls, cap_usd: float, clock: Clock) -> Budget:
@@ -54,14 +54,16 @@ class Budget:
         """Hold `usd` back; the name of the hold, for `settle`.
 
         When only what others hold stands in the way, wait until it is known what they spent.
-        Raises CapReached; also when the wait is called off.
+        Raises CapReached; also when the wait is called off, and when the account was removed.
         """
         while True:
             with self._open() as file:
+                if file is None:
+                    raise CapReached("not asked: the run has ended")
                 account = _Account.read(file)
                 if account.spent_usd + account.held_usd + usd <= self.cap_usd:
                     name = f"{os.getpid()}-{secrets.token_hex(8)}"
-                    file.write(f"hold {name} {usd!r}\n")
+                    _append(file, f"hold {name} {usd!r}\n")
                     return name
             if account.spent_usd + usd > self.cap_usd or called_off():
                 raise CapReached(
@@ -69,20 +71,34 @@ class Budget:
                     f"passed: {show_usd(account.spent_usd)} spent, "
                     f"up to {show_usd(usd)} for this answer"
                 )
-            self._clock.sleep(NAP_S)
+            self.clock.sleep(NAP_S)
 
     def settle(self, name: str, usd: float | None) -> None:
-        """Write down what was spent; None: not known, and all that was held counts as spent."""
+        """Write down what was spent; None: not known, and all that was held counts as spent.
+
+        After the account was removed, nothing: the run has ended.
+        """
         with self._open() as file:
-            spent_usd = _Account.read(file).holds[name] if usd is None else usd
-            file.write(f"settle {name} {spent_usd!r}\n")
+            if file is not None:
+                spent_usd = _Account.read(file).holds[name] if usd is None else usd
+                _append(file, f"settle {name} {spent_usd!r}\n")
 
     @contextmanager
-    def _open(self) -> Iterator[TextIOWrapper]:
-        with self.path.open("a+", encoding="ascii") as file:
+    def _open(self) -> Iterator[TextIOWrapper | None]:
+        """The account, locked; None when it was removed under a thread that outlives the run."""
+        try:
+            file = self.path.open("r+", encoding="ascii")
+        except FileNotFoundError:
+            yield None
+            return
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)  # to read; what is written goes to the end
             yield file
+
+
+def _append(file: TextIOWrapper, line: str) -> None:
+    file.seek(0, os.SEEK_END)
+    file.write(line)
 
 
 class _Account:

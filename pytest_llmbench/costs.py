@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pytest_llmbench.budget import Budget, CapReached, show_usd
 from pytest_llmbench.energy import EnergyMeter, can_be_metered, cost_of_energy
-from pytest_llmbench.generation.ask import CalledOff
+from pytest_llmbench.generation.ask import WAITING_FOR_THE_CAP, CalledOff, Progress
 from pytest_llmbench.generation.chunks import Chunk, End, ServerReport
 from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Request
@@ -62,13 +62,13 @@ class Costs:
         endpoint: Endpoint,
         request: Request,
         *,
-        called_off: Callable[[], bool],
+        progress: Progress,
         ask: Callable[[Session], Recording],
     ) -> Recording:
         """What `ask` makes of the session, with cost and energy, and no more than the cap allows.
 
         Raises what `ask` raises; an answer that the cap forbids is a ProviderError of kind
-        `unaffordable`, raised before anything is sent.
+        `unaffordable`, raised before anything is sent. `progress` tells when it waits for others.
         """
         # Found before any clock starts: the library takes its time to load.
         rate = self._prices.find(model, endpoint, None, self._now())
@@ -79,7 +79,7 @@ class Costs:
         if self._budget is not None and (rate is not None or endpoint.kind == "cloud"):
             most_input = count_most_tokens(request)
             most_usd = most_that_it_costs(rate, model, most_input, request.max_tokens)
-            session = capped = _CappedSession(session, model, self._budget, most_usd, called_off)
+            session = capped = _CappedSession(session, model, self._budget, most_usd, progress)
         try:
             recording = self._prices.put_cost(ask(session), model, endpoint, self._now())
             if capped is not None:
@@ -133,18 +133,21 @@ class _CappedSession(_AttendedSession):
         model: Model,
         budget: Budget,
         most_usd: float | None,
-        called_off: Callable[[], bool],
+        progress: Progress,
     ) -> None:
         super().__init__(session)
         self._model = model
         self._budget = budget
         self._most_usd = most_usd
-        self._called_off = called_off
+        self._progress = progress
         self._hold: str | None = None
 
     def prepare(self, request: Request, patience: Patience) -> ServedModel:
         self.settle(None)  # an attempt that broke off may have been charged
+        # This may last as long as all other answers, which no limit on getting ready allows for.
+        self._progress.enter(WAITING_FOR_THE_CAP, self._budget.clock)
         self._hold = self._hold_back()
+        self._progress.enter("preparing", self._budget.clock)
         try:
             return super().prepare(request, patience)
         except ProviderError:
@@ -159,10 +162,11 @@ class _CappedSession(_AttendedSession):
                 "give its price in [tool.llmbench.prices]",
                 kind="unaffordable",
             )
+        called_off = self._progress.called_off.is_set
         try:
-            return self._budget.hold(self._most_usd, called_off=self._called_off)
+            return self._budget.hold(self._most_usd, called_off=called_off)
         except CapReached as reached:
-            if self._called_off():
+            if called_off():
                 raise CalledOff from None
             raise ProviderError(str(reached), kind="unaffordable") from None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmbench.generation.ask import WAITING_FOR_THE_CAP
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.lanes import Pending
 from pytest_llmbench.safe_text import escape_controls
@@ -58,6 +59,8 @@ def describe_progress(pending: Pending, now_s: float) -> str:
     if progress.stage == "queued":
         return f"{label}: waiting for its turn"
     seconds = f"{max(0.0, now_s - progress.since):.0f} s"
+    if progress.stage == WAITING_FOR_THE_CAP:
+        return f"{label}: waiting to know what other answers cost, {seconds}"
     if progress.stage == "preparing":
         return f"{label}: getting ready, {seconds}"
     if progress.stage == "waiting to retry":

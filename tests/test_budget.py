@@ -11,7 +11,14 @@ import pytest
 
 from pytest_llmbench.budget import Budget, CapReached
 from pytest_llmbench.costs import Costs
-from pytest_llmbench.generation.ask import CalledOff, GenerationFailed, Progress, RetryPolicy, ask
+from pytest_llmbench.generation.ask import (
+    WAITING_FOR_THE_CAP,
+    CalledOff,
+    GenerationFailed,
+    Progress,
+    RetryPolicy,
+    ask,
+)
 from pytest_llmbench.generation.chunks import End, ServerReport, VisibleText
 from pytest_llmbench.generation.recording import Recording
 from pytest_llmbench.generation.request import Message, Request
@@ -137,8 +144,9 @@ class Asker:
         self.provider = ScriptedProvider({"m": scripts}, self.clock)
         self.endpoint = Endpoint("scripted.invalid", kind, 1)
         self.budget = budget
+        self.progress = Progress()
 
-    def ask(self, prices: dict[str, OwnPrice], called_off: Callable[[], bool] = never) -> Recording:
+    def ask(self, prices: dict[str, OwnPrice]) -> Recording:
         model = Model("m", "scripted", "m")
         costs = Costs(
             PriceList(prices),
@@ -152,7 +160,7 @@ class Asker:
             model,
             self.endpoint,
             REQUEST,
-            called_off=called_off,
+            progress=self.progress,
             ask=self._ask_session,
         )
 
@@ -163,7 +171,7 @@ class Asker:
             patience=Patience(60, 60),
             policy=RetryPolicy(attempts=2),
             clock=self.clock,
-            progress=Progress(),
+            progress=self.progress,
             attention=nullcontext(),
         )
 
@@ -221,13 +229,40 @@ def test_an_attempt_that_fails_counts_as_what_it_may_have_cost(
 def test_an_answer_that_waits_for_others_is_called_off_with_the_run(budget: Budget) -> None:
     budget.hold(0.9, called_off=never)
     asker = Asker(budget, ANSWER)
+    asker.progress.called_off.set()
     with pytest.raises(CalledOff):
-        asker.ask(PRICE, called_off=lambda: True)
+        asker.ask(PRICE)
     assert not asker.provider.requests
+
+
+def test_waiting_for_others_is_a_stage_that_may_last(budget: Budget, clock: SettlingClock) -> None:
+    """Getting ready may not; a lane whose answer does so for too long is given up."""
+    under_way = budget.hold(0.9, called_off=never)
+    asker = Asker(budget, ANSWER)
+    seen = []
+
+    def look_and_settle() -> None:
+        seen.append(asker.progress.stage)
+        budget.settle(under_way, 0.1)
+
+    clock.settle = look_and_settle
+    assert asker.ask(PRICE).cost_usd == pytest.approx(0.2)
+    assert seen == [WAITING_FOR_THE_CAP]
+    assert asker.progress.stage == "generating"
 
 
 def test_the_account_is_a_file_of_this_user_alone_and_goes_with_the_run(budget: Budget) -> None:
     assert budget.path.stat().st_mode & 0o077 == 0
     assert budget.path.stat().st_uid == os.getuid()
     budget.remove()
+    assert not budget.path.exists()
+
+
+def test_a_thread_that_outlives_the_run_leaves_no_account_behind(budget: Budget) -> None:
+    held = budget.hold(0.1, called_off=never)
+    budget.remove()
+    budget.settle(held, None)
+    budget.settle(held, 0.1)
+    with pytest.raises(CapReached, match=r"^not asked: the run has ended$"):
+        budget.hold(0.1, called_off=never)
     assert not budget.path.exists()

@@ -62,7 +62,7 @@ def generate(
         model,
         endpoint,
         REQUEST,
-        called_off=lambda: False,
+        progress=Progress(),
         ask=lambda session: ask(
             session,
             REQUEST,

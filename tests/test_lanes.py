@@ -12,7 +12,13 @@ import pytest
 
 from ollama_server import CHAT, OllamaServer
 from ollama_server import answer as ollama_answer
-from pytest_llmbench.generation.ask import CalledOff, GenerationFailed, Progress, RetryPolicy
+from pytest_llmbench.generation.ask import (
+    WAITING_FOR_THE_CAP,
+    CalledOff,
+    GenerationFailed,
+    Progress,
+    RetryPolicy,
+)
 from pytest_llmbench.generation.chunks import End, VisibleText
 from pytest_llmbench.generation.clock import SystemClock
 from pytest_llmbench.generation.lanes import Answer, Job, Lanes
@@ -232,6 +238,19 @@ def test_a_request_beyond_every_limit_costs_its_lane_and_not_the_run() -> None:
         with pytest.raises(GenerationFailed) as failed:
             result(lanes, each)
         assert str(failed.value) == words
+    answerer.wake()
+
+
+def test_a_wait_for_other_answers_is_no_request_beyond_every_limit() -> None:
+    """An answer may wait for the cap as long as the others take."""
+    answerer, clock = Doorman(), FakeClock()
+    lanes = Lanes(answerer, lambda _: cloud(1), clock)
+    lanes.start([job("a")])
+    answerer.await_inside(1)
+    lanes.find(job("a")).progress.enter(WAITING_FOR_THE_CAP, clock)
+    clock.sleep(1_000)
+    lanes.end_stuck(lanes.find(job("a")), 100)
+    assert not lanes.find(job("a")).future.done()
     answerer.wake()
 
 

@@ -52,12 +52,18 @@ class GenerationFailed(Exception):  # noqa: N818  # the field's own word
         self.partial = partial
 
 
+WAITING_FOR_THE_CAP = "waiting for the cap"
+
+STAGES_WITHOUT_LIMIT = frozenset({"queued", WAITING_FOR_THE_CAP})
+"""Those that last as long as others take."""
+
+
 @dataclass(slots=True)
 class Progress:
     """What a generation is at, for whoever waits for it; written by its thread alone."""
 
     stage: str = "queued"
-    """`queued`, `preparing`, `generating`, `waiting to retry`, `done`."""
+    """`queued`, `waiting for the cap`, `preparing`, `generating`, `waiting to retry`, `done`."""
     since: float = 0.0
     """The clock's time when this stage began."""
     thinking_chars: int = 0

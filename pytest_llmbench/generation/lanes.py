@@ -15,7 +15,12 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_llmbench.generation.ask import CalledOff, GenerationFailed, Progress
+from pytest_llmbench.generation.ask import (
+    STAGES_WITHOUT_LIMIT,
+    CalledOff,
+    GenerationFailed,
+    Progress,
+)
 from pytest_llmbench.generation.clock import Clock
 from pytest_llmbench.generation.machine_lock import hold_machine_lock
 from pytest_llmbench.generation.recording import Recording
@@ -157,7 +162,7 @@ class _Lane:
         """Fail all that is left, and all that will be added, if something is stuck."""
         with self._changed:
             stages = [each.progress for each in self._under_way.values()]
-        begun_s = [each.since for each in stages if each.stage != "queued"]
+        begun_s = [each.since for each in stages if each.stage not in STAGES_WITHOUT_LIMIT]
         if not begun_s or self._clock.now() - min(begun_s) <= longest_s:
             return
         self._give_up(

@@ -127,7 +127,7 @@ class LiveAnswerer:
             job.model,
             self.find_endpoint(job.model),
             job.request,
-            called_off=progress.called_off.is_set,
+            progress=progress,
             ask=ask_session,
         )
 
