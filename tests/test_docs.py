@@ -63,3 +63,21 @@ def test_the_tutorial_says_the_truth(
     result = pytester.runpytest_inprocess("test_rows.py", "--llm-models=junk", "--collect-only")
     result.assert_outcomes()
     result.stdout.fnmatch_lines(["*test_rows[[]junk-add-2[]]*"])
+
+
+def test_the_readme_shows_what_its_first_command_prints(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's report, line by line, at 80 columns."""
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- output of the demo -->\n```text\n(.*?)```", readme, re.DOTALL)
+    command = re.search(r"&& \.venv/bin/pytest (.*)", readme)
+    assert shown is not None
+    assert command is not None
+    result = pytester.runpytest_inprocess(*command[1].split())
+    result.assert_outcomes(passed=6)
+    heading = next(line for line in result.outlines if " llmbench " in line)
+    printed = result.outlines[result.outlines.index(heading) : -1]
+    assert "\n".join(printed) + "\n" == shown[1]
