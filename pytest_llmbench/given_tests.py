@@ -36,7 +36,7 @@ class GivenTestsError(ValueError):
     """The given tests themselves are at fault; says nothing about the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PytestResult(ProgramResult):
     """What became of the given tests.
 
@@ -67,6 +67,11 @@ class PytestResult(ProgramResult):
     def total(self) -> int:
         """The expected tests, whatever became of them; skipped ones count here alone."""
         return len(self.tests)
+
+    def _essentials(self) -> list[str]:
+        counts = [f"passed={self.passed}", f"total={self.total}"]
+        shared = ProgramResult._essentials(self)  # noqa: SLF001  # slots and super() don't agree
+        return [*counts, *shared]
 
     def _count(self, outcome: TestOutcome) -> int:
         return Counter(self.tests.values())[outcome]

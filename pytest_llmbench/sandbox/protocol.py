@@ -9,6 +9,8 @@ from typing import Protocol
 
 KIB = 1024
 MIB = 1024 * KIB
+SHOWN_CHARS = 60
+"""Shown of each output in a result's repr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,18 @@ class ProgramResult:
     out_of_memory: bool = False
     limit: str | None = None
     """The limit that ended the run, in words for a person: `time: 10 s`; None when none did."""
+
+    def __repr__(self) -> str:
+        """In short: pytest shows it below each failed assertion about the result."""
+        return f"{type(self).__name__}({', '.join(self._essentials())})"
+
+    def _essentials(self) -> list[str]:
+        end = f"returncode={self.returncode}" if self.limit is None else f"limit={self.limit!r}"
+        return [end, f"stdout={_shorten(self.stdout)}", f"stderr={_shorten(self.stderr)}"]
+
+
+def _shorten(text: str) -> str:
+    return repr(text) if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]!r}…"
 
 
 class SandboxError(Exception):
