@@ -49,13 +49,17 @@ def tell_failed_checks(
 ) -> str:
     """The failure text of one item: its score, each failed check, each category without any."""
     failed = [check for check in checks if not check.passed]
-    count = f"{len(failed)} of {len(checks)} checks failed"
-    lines = [f"score {score:g} of 100, below {fail_under:g}: {count}"]
+    unchecked = [name for name in points if name not in _names(checks)]
+    why = f"{len(failed)} of {len(checks)} checks failed"
+    if unchecked and not failed:
+        number = len(unchecked)
+        why = f"{number} {'category' if number == 1 else 'categories'} ran no check"
+    lines = [f"score {score:g} of 100, below {fail_under:g}: {why}"]
     for check in failed:
         first, *rest = (check.message or "failed").splitlines() or ["failed"]
         lines.append(f"  {check.category}: {check.name}: {first}")
         lines.extend(f"      {line}" for line in rest)
-    lines.extend(f"  {name}: no check ran" for name in points if name not in _names(checks))
+    lines.extend(f"  {name}: no check ran" for name in unchecked)
     return "\n".join(lines)
 
 

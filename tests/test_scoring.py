@@ -63,6 +63,16 @@ def test_the_failure_text_lists_each_failed_check_with_its_message() -> None:
     )
 
 
+def test_the_failure_text_of_a_category_without_checks_counts_no_failed_check() -> None:
+    passed = checks(syntax="+")
+    points = {"syntax": 20.0, "functional": 60.0, "style": 20.0}
+    assert tell_failed_checks(20.0, 100.0, points, passed) == (
+        "score 20 of 100, below 100: 2 categories ran no check\n"
+        "  functional: no check ran\n"
+        "  style: no check ran"
+    )
+
+
 @given(st.dictionaries(st.sampled_from("abc"), st.text("+-", max_size=9), min_size=1))
 def test_thirds_add_up_and_nothing_leaves_the_scale(marks: dict[str, str]) -> None:
     points = dict.fromkeys(marks, 100 / len(marks))

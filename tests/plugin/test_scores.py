@@ -196,7 +196,7 @@ def test_faults_of_the_suite_are_unscored_and_what_never_ran_earns_nothing(
         [
             "test_is_no_task is no task: mark it with @pytest.mark.llm_task(prompt='…') "
             "to use generation, solution and rubric",
-            "score 40 of 100, below 100: 0 of 1 checks failed",
+            "score 40 of 100, below 100: 1 category ran no check",
             "  b: no check ran",
         ]
     )
