@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ MAX_MESSAGE_CHARS = 2_000
 MAX_LINE_CHARS = 300
 TIMEOUT_MARK = "Timeout ("
 """How the message of pytest-timeout begins."""
+_LEADING_BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+|\A[ \t]+\Z")
 
 
 class Notebook:
@@ -48,12 +50,12 @@ class Rubric:
         """The checks that have run in this test so far."""
         return tuple(self._notebook.checks)
 
-    @contextmanager
-    def check(self, category: str, name: str) -> Iterator[None]:
+    def check(self, category: str, name: str) -> AbstractContextManager[None]:
         """Run the block as one check: any exception in it fails this check alone.
 
         Raises ValueError, outside of the check, for a category that the task's points don't name.
         """
+        __tracebackhide__ = True  # what is wrong stands in the suite's own line
         if not (_is_text(category) and _is_text(name)):
             raise TypeError(
                 f"rubric.check({category!r}, {name!r}): expected two texts, category and name"
@@ -64,6 +66,10 @@ class Rubric:
                 f"rubric.check({category!r}, {name!r}): the task {self._task.name!r} "
                 f"gives points for {', '.join(points)}"
             )
+        return self._judge(category, name)
+
+    @contextmanager
+    def _judge(self, category: str, name: str) -> Iterator[None]:
         self._notebook.under_way = f"{category}: {name}"
         start_s = self._clock.now()
 
@@ -92,7 +98,7 @@ def _is_text(value: object) -> bool:
 
 def tell_failure(failure: BaseException) -> str:
     """Why a check failed, in a few lines: an assertion's own words, or the error and its place."""
-    text = escape_controls(str(failure))
+    text = _LEADING_BLANK_LINES.sub("", escape_controls(str(failure)))
     kind = type(failure).__name__
     if isinstance(failure, AssertionError | pytest.fail.Exception) and text:
         return _shorten(text)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_llmbench.extraction import Extraction
@@ -83,8 +84,10 @@ class Solution:
         """Run the entry with these arguments.
 
         `timeout` is in seconds and replaces the limit; without `stdin` the program reads end of
-        file. Crashes, hangs and floods are in the result, never raised.
+        file. Crashes, hangs and floods are in the result, never raised. Raises ValueError for
+        arguments with a NUL, which no system hands to a program.
         """
+        __tracebackhide__ = True
         entry = self._task.entry
         if entry not in self.files:
             missing = self._tell_missing(entry)
@@ -100,7 +103,12 @@ class Solution:
         timeout: float | None = None,
         env: Mapping[str, str] | None = None,
     ) -> ProgramResult:
-        """Run any command in the workspace; see `run`."""
+        """Run any command in the workspace; see `run`.
+
+        Raises ValueError for one that no system can start.
+        """
+        __tracebackhide__ = True
+        _refuse_impossible(command, env or {})
         result = self.box.run(
             command,
             stdin=None if stdin is None else stdin.encode(),
@@ -172,6 +180,15 @@ class Solution:
             return f"the answer holds no code: {self._extraction.reason}"
         others = ", ".join(sorted(self.files))
         return f"the answer holds no {path}" + (f", only {others}" if others else "")
+
+
+def _refuse_impossible(command: Sequence[str], env: Mapping[str, str]) -> None:
+    __tracebackhide__ = True
+    if not command:
+        raise ValueError("solution.exec(): expected a command")
+    for word in (*command, *env, *env.values()):
+        if b"\0" in os.fsencode(word):
+            raise ValueError(f"a program's arguments and environment hold no NUL; got {word!r}")
 
 
 def _cut(text: str) -> str:

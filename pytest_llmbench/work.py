@@ -167,7 +167,9 @@ class Work:
         fault = pending.future.exception()
         if isinstance(fault, GenerationFailed):
             self._failed = fault
-            pytest.fail(f"{job.model.label}: {fault}", pytrace=False)
+            label, message = job.model.label, str(fault)
+            named = message.startswith(f"{label}: ")
+            pytest.fail(message if named else f"{label}: {message}", pytrace=False)
         if isinstance(fault, CalledOff):
             pytest.skip("the run ended before this answer was asked for")
         answer = pending.future.result()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from small_projects import GREET_SUITE, RunBench, read_report
+from small_projects import GREET_SUITE, RunBench, read_report, results_by_nodeid
 
 USAGE = pytest.ExitCode.USAGE_ERROR
 
@@ -191,3 +191,85 @@ def test_a_model_without_tasks_tells_how_to_run_a_suite(
             "pytest --pyargs pytest_llmbench.suites.round1 --llm-models=reference"
         ]
     )
+
+
+MISTAKEN = """
+import pytest
+
+@pytest.mark.llm_task(prompt="p", points={"works": 100}, reference="\\nprint('hi')\\n")
+def test_nul(solution, rubric):
+    solution.run("a\\0b")
+
+@pytest.mark.llm_task(prompt="p", points={"works": 100}, reference="\\nprint('hi')\\n")
+def test_empty(solution, rubric):
+    solution.exec()
+
+@pytest.mark.llm_task(prompt="p", points={"works": 100}, reference="\\nprint('hi')\\n")
+def test_category(solution, rubric):
+    with rubric.check("work", "greets"):
+        pass
+"""
+
+
+def test_a_mistake_in_a_test_is_shown_at_the_suites_own_line(project: pytest.Pytester) -> None:
+    """It is the suite's fault, and none of the plugin's source is printed."""
+    project.makepyfile(test_it=MISTAKEN)
+    result = project.runpytest_inprocess("--llm-models=reference", "--llm-report=out.json")
+    result.assert_outcomes(failed=3)
+    results = results_by_nodeid(project.path / "out.json")
+    assert {
+        nodeid.partition("::")[2]: (each["fault"], each["reason"])
+        for nodeid, each in results.items()
+    } == {
+        "test_nul[reference]": (
+            "suite",
+            "ValueError: a program's arguments and environment hold no NUL; got 'a\\x00b'",
+        ),
+        "test_empty[reference]": ("suite", "ValueError: solution.exec(): expected a command"),
+        "test_category[reference]": (
+            "suite",
+            "ValueError: rubric.check('work', 'greets'): "
+            "the task 'category' gives points for works",
+        ),
+    }
+    result.stdout.no_fnmatch_line("*solution.py:*")
+    result.stdout.no_fnmatch_line("*rubric.py:*")
+    result.stdout.no_fnmatch_line("*contextlib.py:*")
+
+
+def test_a_failure_text_begins_with_words(project: pytest.Pytester) -> None:
+    """An assertion whose message is empty is told by what was compared."""
+    project.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.llm_task(prompt="p", reference="import sys\\nsys.exit(3)\\n")
+        def test_it(solution, rubric):
+            with rubric.check("works", "ends well"):
+                done = solution.run()
+                assert done.returncode == 0, done.stderr
+        """
+    )
+    result = project.runpytest_inprocess("--llm-models=reference")
+    result.stdout.fnmatch_lines(
+        [
+            "score 0 of 100, below 100: 1 of 1 checks failed",
+            "  works: ends well: assert 3 == 0",
+            "*where 3 = ProgramResult(returncode=3, stdout='', stderr='').returncode",
+        ],
+        consecutive=True,
+    )
+
+
+def test_a_model_is_named_once_in_the_error_of_its_set_up(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+    project.makepyfile(test_greet=GREET_SUITE)
+    (project.path / "llmbench.toml").write_text("[models]\nmine = 'anthropic/some'\n")
+    result = project.runpytest_inprocess("--llm-models=anthropic/some,mine")
+    result.assert_outcomes(errors=2)
+    lines = [line for line in result.outlines if "ANTHROPIC_API_KEY" in line]
+    assert any(line.startswith("anthropic/some: ") for line in lines)
+    assert any(line.startswith("mine: anthropic/some: ") for line in lines)
+    assert not any("anthropic/some: anthropic/some" in line for line in lines)
