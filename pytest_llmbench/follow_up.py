@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_llmbench.generation.request import Message, Request
+from pytest_llmbench.long_texts import cut_middle
 from pytest_llmbench.results import Check
 from pytest_llmbench.safe_text import escape_controls
 
@@ -62,9 +63,6 @@ def complain(failed: Sequence[Check], unchecked: Sequence[str]) -> str:
 
 
 def _tell(check: Check) -> str:
-    text = escape_controls(check.message or "failed").strip()
-    if len(text) > MAX_CHECK_CHARS:
-        half = MAX_CHECK_CHARS // 2
-        text = f"{text[:half]} … {text[-half:]}"
+    text = cut_middle(escape_controls(check.message or "failed").strip(), MAX_CHECK_CHARS)
     name = escape_controls(f"{check.category}: {check.name}")
     return "\n  ".join([f"- {name}:", *text.splitlines()])

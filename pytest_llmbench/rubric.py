@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.given_tests import GivenTestsError
+from pytest_llmbench.long_texts import cut_middle
 from pytest_llmbench.results import Check, ProgramRun
 from pytest_llmbench.safe_text import escape_controls
 from pytest_llmbench.sandbox.protocol import SandboxError
@@ -118,11 +119,7 @@ def _shorten(text: str) -> str:
         line if len(line) <= MAX_LINE_CHARS else f"{line[:MAX_LINE_CHARS]}…"
         for line in text.splitlines()
     )
-    text = "\n".join(lines)
-    if len(text) <= MAX_MESSAGE_CHARS:
-        return text
-    half = MAX_MESSAGE_CHARS // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
+    return cut_middle("\n".join(lines), MAX_MESSAGE_CHARS)
 
 
 def _is_timeout(failure: BaseException) -> bool:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_llmbench.generation.library import write_durably
 from pytest_llmbench.reports.baseline import Baseline
 from pytest_llmbench.reports.json_report import ReportError, json_lines, read_document
 from pytest_llmbench.reports.summary import Summary
+from pytest_llmbench.whole_files import write_whole
 
 LATEST = "latest"
 RUNS_SHOWN = 3
@@ -23,7 +23,7 @@ class BaselineError(ValueError):
 def keep_run(recordings: Path, summary: Summary) -> Path:
     """Write a run's report into the index, under the moment of its end. Raises OSError."""
     path = _index(recordings) / f"{datetime.now(UTC):%Y%m%dT%H%M%S-%f}.json"
-    write_durably(path, "".join(json_lines(summary)))
+    write_whole(path, json_lines(summary))
     return path
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_llmbench.extraction import Extraction
 from pytest_llmbench.given_tests import PytestResult, read_given_tests, run_given_tests
+from pytest_llmbench.long_texts import cut_middle
 from pytest_llmbench.results import ProgramRun
 from pytest_llmbench.rubric import Notebook
 from pytest_llmbench.sandbox.protocol import Box, ProgramResult, Sandbox
@@ -165,8 +166,8 @@ class Solution:
             ProgramRun(
                 argv=result.argv,
                 returncode=result.returncode,
-                stdout=_cut(result.stdout),
-                stderr=_cut(result.stderr),
+                stdout=cut_middle(result.stdout, EVIDENCE_CHARS),
+                stderr=cut_middle(result.stderr, EVIDENCE_CHARS),
                 duration_s=result.duration_s,
                 limit=result.limit,
                 output_truncated=result.output_truncated,
@@ -189,10 +190,3 @@ def _refuse_impossible(command: Sequence[str], env: Mapping[str, str]) -> None:
     for word in (*command, *env, *env.values()):
         if b"\0" in os.fsencode(word):
             raise ValueError(f"a program's arguments and environment hold no NUL; got {word!r}")
-
-
-def _cut(text: str) -> str:
-    if len(text) <= EVIDENCE_CHARS:
-        return text
-    half = EVIDENCE_CHARS // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"

@@ -26,6 +26,7 @@ from pytest_llmbench.generation.lanes import Answer, Answerer, Job
 from pytest_llmbench.generation.recording import Recording, RecordingError, read_recording
 from pytest_llmbench.models import Model
 from pytest_llmbench.providers.protocol import Endpoint, ProviderError
+from pytest_llmbench.whole_files import write_whole
 
 README = """\
 # Recordings of pytest-llmbench
@@ -235,7 +236,7 @@ class Library:
         try:
             self._furnish()
             place = self._place(shelf, job) / name
-            write_durably(self._folder / place, text)
+            write_whole(self._folder / place, [text])
         except OSError as error:
             reason = error.strerror or str(error)
             self.trouble = f"{self._folder}: recordings could not be written: {reason}"
@@ -246,7 +247,7 @@ class Library:
         with self._lock:
             for name, text in (("README.md", README), (".gitignore", "*\n")):
                 if not (self._folder / name).exists():
-                    write_durably(self._folder / name, text)
+                    write_whole(self._folder / name, [text])
 
 
 def _list_shelf(folder: Path) -> Mapping[str, list[str]]:
@@ -267,20 +268,6 @@ def _sign(recording: Recording, place: Path | None) -> Recording:
     if place is None:
         return recording
     return replace(recording, details={**recording.details, "recording": place.as_posix()})
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, also after a power cut. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> Recording:

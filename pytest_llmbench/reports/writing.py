@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +11,7 @@ from pytest_llmbench.reports.html.page import html_lines
 from pytest_llmbench.reports.json_report import json_lines
 from pytest_llmbench.reports.markdown import markdown_lines
 from pytest_llmbench.reports.summary import Summary
+from pytest_llmbench.whole_files import write_whole
 
 Face: TypeAlias = Callable[[Summary], Iterator[str]]
 
@@ -45,17 +45,5 @@ def write_report(path: Path, summary: Summary) -> tuple[Path, ...]:
         for suffix, face in find_face(path).items()
     ]
     for file, face in files:
-        _write(file, face(summary))
+        write_whole(file, face(summary))
     return tuple(file for file, _ in files)
-
-
-def _write(path: Path, pieces: Iterable[str]) -> None:
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
