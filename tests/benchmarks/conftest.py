@@ -7,8 +7,8 @@ import os
 import pytest
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def alone() -> None:
-    """Skips beside the workers of xdist, which would be what is measured."""
+    """Skips beside the workers of xdist, which would be what is measured, before any set-up."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         pytest.skip("timed: run `pytest tests/benchmarks`, without workers")
