@@ -141,7 +141,8 @@ def _parse_spec(label: str, spec: str, providers: Sequence[str]) -> Model:
     if provider not in providers:
         raise ModelSpecError(_unknown_provider(path, provider, providers))
     if not name:
-        raise ModelSpecError(f"{path!r} names no model: write {provider}/MODEL")
+        what = "PATH" if provider == "file" else "MODEL"
+        raise ModelSpecError(f"{path!r} names no model: write {provider}/{what}")
     return Model(label, provider, name, _parse_parameters(path, query))
 
 
@@ -206,15 +207,21 @@ def checked_label(label: str) -> str:
         raise ModelSpecError("an empty model name; write for example devstral,sonnet")
     path, query, _ = label.partition("?")
     path += "?…" if query else ""
-    for bad in ("::", "[", "]"):
-        if bad in label:
-            raise ModelSpecError(
-                f"{path!r} holds {bad!r}, which pytest needs for itself; "
-                "give the model an alias in [tool.llmbench.models] and use that"
-            )
-    if any(each.isspace() or not each.isprintable() for each in label):
-        raise ModelSpecError(f"{path!r} holds white space or control characters")
+    if flaw := find_flaw(label):
+        raise ModelSpecError(
+            f"{path!r} {flaw}; give the model an alias in [tool.llmbench.models] and use that"
+        )
     return label
+
+
+def find_flaw(name: str) -> str | None:
+    """Why a name cannot stand in a test id: "holds …"; None when it can."""
+    for bad in ("::", "[", "]"):
+        if bad in name:
+            return f"holds {bad!r}, which pytest needs for itself"
+    if any(each.isspace() or not each.isprintable() for each in name):
+        return "holds white space or control characters"
+    return None
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:

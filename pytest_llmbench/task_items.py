@@ -118,9 +118,12 @@ def find_sharers(chosen: Sequence[Bound], collected: Collected) -> list[tuple[st
 
 def _read_task_of(item: pytest.Item) -> Task | TaskError:
     function = getattr(item, "originalname", item.name)
-    marks = [mark.kwargs for mark in item.iter_markers("llm_task")]
+    marks = list(item.iter_markers("llm_task"))
     try:
-        return read_task(marks, function=function, folder=item.path.parent)
+        if any(mark.args for mark in marks):
+            raise TaskError("llm_task takes keywords only: prompt='…'")
+        keywords = [mark.kwargs for mark in marks]
+        return read_task(keywords, function=function, folder=item.path.parent)
     except TaskError as error:
         return TaskError(f"{item.nodeid.partition('[')[0]}: {error}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmbench.extraction.paths import UnsafePathError, safe_path
-from pytest_llmbench.models import Model, ModelSpecError, checked_label
+from pytest_llmbench.models import Model, find_flaw
 from pytest_llmbench.sandbox.protocol import Limits
 
 DEFAULT_PROMPT = "default"
@@ -203,6 +203,8 @@ def _read_name(given: Mapping[str, Any], function: str) -> str:
     path = Path(name)
     if not name or path.is_absolute() or ".." in path.parts:
         raise TaskError(f"llm_task(name={name!r}): expected a name such as 'todo' or 'group/todo'")
+    if flaw := find_flaw(name):
+        raise TaskError(f"llm_task(name={name!r}): it {flaw}")
     return name
 
 
@@ -215,10 +217,9 @@ def _read_prompts(given: Mapping[str, Any]) -> dict[str, str]:
     if prompts == {DEFAULT_PROMPT: None}:
         raise TaskError("llm_task needs a prompt: prompt='…' or prompts={'name': '…'}")
     for name, text in prompts.items():
-        try:
-            checked_label(str(name))
-        except ModelSpecError as error:
-            raise TaskError(f"llm_task(prompts=…): {error}") from None
+        flaw = find_flaw(str(name)) if str(name) else "is empty"
+        if flaw:
+            raise TaskError(f"llm_task(prompts=…): the prompt's name {str(name)!r} {flaw}")
         if not isinstance(text, str) or not text.strip():
             raise TaskError(f"llm_task: the prompt {name!r} is {text!r}; expected a text")
     return {str(name): text for name, text in prompts.items()}
@@ -288,7 +289,10 @@ def _read_reference(value: Any, entry: str, folder: Path) -> str | None:
             )
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"llm_task(reference={str(value)!r}) cannot be read: {error}") from None
+        hint = "; a solution that is no path needs a line break" if isinstance(value, str) else ""
+        raise TaskError(
+            f"llm_task(reference={str(value)!r}) cannot be read: {error}{hint}"
+        ) from None
     return text if path.suffix == ".md" else _fence(entry, text)
 
 

@@ -84,6 +84,7 @@ def test_a_model_named_twice_runs_once() -> None:
             "known are anthropic, demo, file, moonshot, offline, ollama, openai; "
             "a model of Ollama with a slash in its name is ollama/antropic/claude-x",
         ),
+        ("file/", "'file/' names no model: write file/PATH"),
         ("anthropic/", "'anthropic/' names no model: write anthropic/MODEL"),
         ("", "an empty model name; write for example devstral,sonnet"),
         (
@@ -96,7 +97,11 @@ def test_a_model_named_twice_runs_once() -> None:
             "'openai/m?…' holds '[', which pytest needs for itself; "
             "give the model an alias in [tool.llmbench.models] and use that",
         ),
-        ("my model", "'my model' holds white space or control characters"),
+        (
+            "my model",
+            "'my model' holds white space or control characters; "
+            "give the model an alias in [tool.llmbench.models] and use that",
+        ),
         (
             "devstral?num_ctx",
             "'ollama/devstral:latest': parameter 1 has no name or no value; "

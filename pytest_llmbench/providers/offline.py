@@ -52,7 +52,8 @@ class DemoProvider:
         _refuse_parameters(model)
         names = sorted(each.name for each in _demo_folder().iterdir() if _is_demo(each))
         if model.name not in names:
-            raise ModelSpecError(f"{model.bare_spec!r}: there is no such demo; there are {names}")
+            known = ", ".join(names)
+            raise ModelSpecError(f"{model.bare_spec!r}: there is no such demo; there are {known}")
         return _endpoint(model)
 
     def open(self, model: Model) -> Archive:
