@@ -124,9 +124,8 @@ class Collector:
         writer = terminalreporter
         if self._plan["mistake"]:
             writer.write_line(f"ERROR: {self._plan['mistake']}", red=True)
-        elif self._summary is None and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
-            models = ",".join(model.label for model in self._bench.models)
-            writer.write_line(NO_TASKS.format(models=models))
+        elif self._found_no_tasks(exitstatus, writer):
+            writer.write_line(NO_TASKS.format(models=",".join(self._bench.settings.models)))
         if self._summary is None:
             return
         writer.section("llmbench")
@@ -150,6 +149,20 @@ class Collector:
             writer.write_line(line, red=True)
         for line in self._unwritten:
             writer.write_line(f"ERROR: {line}", red=True)
+
+    def _found_no_tasks(self, exitstatus: int, writer: pytest.TerminalReporter) -> bool:
+        """Whether there is no task where the user looked for some.
+
+        Where tasks were left out, or the models stand in an ini file and ordinary tests ran, the
+        user knows. Workers don't tell what they deselected; the options do.
+        """
+        option = self._config.option
+        if self._summary is not None or option.collectonly:
+            return False
+        if "deselected" in writer.stats or option.keyword or option.markexpr or option.deselect:
+            return False
+        ran = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        return exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED or (ran and bool(option.llm_models))
 
     def _find_regressions(self) -> tuple[BaselineComparison, ...]:
         """The models that scored less than before, when that is to fail the run."""

@@ -50,7 +50,12 @@ USAGE = pytest.ExitCode.USAGE_ERROR
         ),
         (
             ["--llm-models=demo/nothing"],
-            "ERROR: --llm-models: 'demo/nothing': there is no such demo; there are *",
+            "ERROR: --llm-models: 'demo/nothing': there is no such demo; "
+            "there are argparse, argv, cut-off, menu, minimal, thinking-menu",
+        ),
+        (
+            ["--llm-models=file/"],
+            "ERROR: --llm-models: 'file/' names no model: write file/PATH",
         ),
     ],
 )
@@ -112,7 +117,22 @@ def test_a_broken_settings_file_is_a_usage_error(
         ),
         (
             "prompt='a', reference='gone.py'",
-            "llm_task(reference='gone.py') cannot be read: *No such file or directory*",
+            "llm_task(reference='gone.py') cannot be read: *No such file or directory*; "
+            "a solution that is no path needs a line break",
+        ),
+        ("'do it'", "llm_task takes keywords only: prompt='…'"),
+        (
+            "prompts={'a::b': 'do it'}",
+            "llm_task(prompts=…): the prompt's name 'a::b' holds '::', "
+            "which pytest needs for itself",
+        ),
+        (
+            "prompt='a', name='a::b'",
+            "llm_task(name='a::b'): it holds '::', which pytest needs for itself",
+        ),
+        (
+            "prompt='a', name='a b'",
+            "llm_task(name='a b'): it holds white space or control characters",
         ),
         (
             "prompt='a', name='../up'",
@@ -180,17 +200,46 @@ def test_a_report_that_cannot_be_written_costs_no_result(
     assert read_report(project.path / "good.json")["results"][0]["score"] == 100.0
 
 
+HINT = "llmbench: no tasks were found here. A suite that ships: "
+
+
 def test_a_model_without_tasks_tells_how_to_run_a_suite(
     project: pytest.Pytester, run_bench: RunBench
 ) -> None:
-    result = run_bench("--llm-models=reference")
+    """The models stand there as the user typed them."""
+    result = run_bench("--llm-models=demo,junk")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     result.stdout.fnmatch_lines(
-        [
-            "llmbench: no tasks were found here. A suite that ships: "
-            "pytest --pyargs pytest_llmbench.suites.round1 --llm-models=reference"
-        ]
+        [f"{HINT}pytest --pyargs pytest_llmbench.suites.round1 --llm-models=demo,junk"]
     )
+
+
+def test_ordinary_tests_alone_are_no_tasks_either(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    project.makepyfile("def test_ordinary():\n    pass\n")
+    result = run_bench("--llm-models=junk")
+    result.assert_outcomes(passed=1)
+    assert result.outlines[-2] == (
+        f"{HINT}pytest --pyargs pytest_llmbench.suites.round1 --llm-models=junk"
+    )
+
+
+def test_ordinary_tests_of_a_project_that_names_its_models_are_left_in_peace(
+    project: pytest.Pytester,
+) -> None:
+    project.makeini("[pytest]\nllm_models = junk\n")
+    project.makepyfile("def test_ordinary():\n    pass\n")
+    project.runpytest_inprocess().stdout.no_fnmatch_line("*no tasks were found*")
+
+
+def test_tasks_that_were_deselected_are_not_said_to_be_missing(
+    project: pytest.Pytester, run_bench: RunBench
+) -> None:
+    project.makepyfile(test_greet=GREET_SUITE)
+    result = run_bench("--llm-models=junk", "-k", "nothing")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.no_fnmatch_line("*no tasks were found*")
 
 
 MISTAKEN = """
