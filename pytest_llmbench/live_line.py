@@ -22,18 +22,20 @@ class LiveLine:
     def __init__(self, config: pytest.Config, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._shown = False
+        self._shown = ""
 
     def show(self, pending: Pending) -> None:
         """Draw the line for an answer that is being made."""
-        self._draw(describe_progress(pending, self._clock.now()))
-        self._shown = True
+        text = describe_progress(pending, self._clock.now())
+        if text != self._shown:
+            self._draw(text)
+            self._shown = text
 
     def wipe(self) -> None:
         """Leave the terminal as it was."""
         if self._shown:
             self._draw("")
-            self._shown = False
+            self._shown = ""
 
     def _draw(self, text: str) -> None:
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
@@ -59,6 +61,8 @@ def describe_progress(pending: Pending, now_s: float) -> str:
     if progress.stage == "queued":
         return f"{label}: waiting for its turn"
     seconds = f"{max(0.0, now_s - progress.since):.0f} s"
+    if progress.stage == "opening":
+        return f"{label}: opening, {seconds}"
     if progress.stage == WAITING_FOR_THE_CAP:
         return f"{label}: waiting to know what other answers cost, {seconds}"
     if progress.stage == "preparing":

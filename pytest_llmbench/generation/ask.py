@@ -63,7 +63,8 @@ class Progress:
     """What a generation is at, for whoever waits for it; written by its thread alone."""
 
     stage: str = "queued"
-    """`queued`, `waiting for the cap`, `preparing`, `generating`, `waiting to retry`, `done`."""
+    """`queued`, `opening`, `waiting for the cap`, `preparing`, `generating`, `waiting to retry`,
+    `done`."""
     since: float = 0.0
     """The clock's time when this stage began."""
     thinking_chars: int = 0

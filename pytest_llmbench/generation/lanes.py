@@ -216,6 +216,7 @@ class _Lane:
 
     def _answer(self, number: int, pending: Pending) -> None:
         narrowed = self._narrowed
+        pending.progress.enter("opening", self._clock)
         try:
             answer = self._answerer.answer(pending.job, pending.progress)
         except BaseException as fault:  # noqa: BLE001  # whoever waits for it raises it again
