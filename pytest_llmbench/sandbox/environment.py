@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,9 @@ def base_interpreter() -> Path:
 
 def interpreter(*, libraries: bool) -> str:
     """The interpreter to name in a command: the base's, or the environment's own."""
-    return sys.executable if libraries else str(base_interpreter())
+    if not libraries:
+        return str(base_interpreter())
+    return os.path.normpath(sys.executable)  # its link leads out of the environment; keep it
 
 
 def interpreter_folders() -> list[Path]:

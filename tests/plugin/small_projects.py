@@ -117,3 +117,11 @@ def test_echo(name, solution, rubric):
         assert solution.run().stdout == name + "\\n"
 """
 """As many tasks as COUNT says, each of which the counting provider solves."""
+
+
+INTERRUPTIBLE = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+sys.exit(pytest.main())
+"""
+"""Runs pytest so that SIGINT interrupts it, whatever started this process."""

@@ -11,6 +11,7 @@ import pytest
 from small_projects import (
     COUNTING_PROVIDER,
     ECHO_SUITE,
+    INTERRUPTIBLE,
     RunBench,
     WriteAnswers,
     asked,
@@ -289,7 +290,7 @@ def test_an_interrupt_after_an_outage_is_an_interrupt(project: pytest.Pytester) 
     project.makeconftest(COUNTING_PROVIDER)
     project.makepyfile(test_echo=ECHO_SUITE.replace("COUNT", "9"))
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly",
+        [sys.executable, "-c", INTERRUPTIBLE, "-q", "-p", "no:randomly",
          "--llm-models=file/gone,counting/m?delay_s=1&concurrency=1"],
         cwd=project.path, stdout=subprocess.DEVNULL,
     )  # fmt: skip

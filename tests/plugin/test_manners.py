@@ -14,6 +14,7 @@ from small_projects import (
     COUNTING_PROVIDER,
     ECHO_SUITE,
     GREET_SUITE,
+    INTERRUPTIBLE,
     RunBench,
     asked,
     read_report,
@@ -119,13 +120,6 @@ def test_x_asks_for_nothing_that_has_not_started(project: pytest.Pytester) -> No
     assert len(asked(project.path)) < 20
     reasons = [each["reason"] for each in read_report(project.path / "out.json")["results"][1:]]
     assert reasons == ["it did not run"] * 39
-
-
-INTERRUPTIBLE = """
-import signal, sys, pytest
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-sys.exit(pytest.main())
-"""
 
 
 def test_an_interrupt_ends_the_run_at_once_and_reports_what_there_is(
