@@ -222,11 +222,15 @@ while True:
         "daemon_double_fork",
         """
 def become_daemon():
+    told, tell = os.pipe()
     if os.fork():
+        os.close(tell)
+        os.read(told, 1)  # goes only when the daemon is out of this session
         os._exit(0)
     os.setsid()
     if os.fork():
         os._exit(0)
+    os.write(tell, b"!")
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
