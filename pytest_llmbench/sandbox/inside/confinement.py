@@ -24,7 +24,6 @@ _WRITABLE_DEVICES = ("/dev/null", "/dev/full")
 _FIRST_BOX_UID = 2_000_000_000
 """No machine has users from here on; each box is the user that its server's PID names."""
 _COUNT_LASTS_S = 1.0
-_FOR_ALL = 0o711
 
 
 def serve_box(plan: dict[bytes, bytes], folder: str) -> None:
